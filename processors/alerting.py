@@ -1,0 +1,191 @@
+"""The alert of one model version in one assay: one change is one alert, until it has recovered."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
+
+from processors.cause import NO_CAUSE, Cause, explain
+from processors.detectors import Change
+from processors.series import Scored, SeriesName
+from schemas.events import CONTEXT_FIELDS, Alert
+from schemas.topics import digest
+
+OPEN, RECOVERED = "open", "recovered"
+# The first results after a change may point at the wrong factor: the cause is looked for again.
+CAUSE_LOOK_EVERY_PAIRS = 5
+CAUSE_PAIRS_MAX = 200
+# The mean of this many scores has a standard error of 0.18: far from a shift worth an alert.
+RECOVERY_PAIRS = 30
+RECOVERY_SCORE_MAX = 0.25
+
+
+class Subject(NamedTuple):
+    """What an alert is about."""
+
+    model_id: str
+    model_version: str
+    assay_id: str
+
+
+Rows = Callable[[int | None], tuple[Sequence[Scored], Sequence[Scored]]]
+
+
+def _day(time_us: int | None) -> str:
+    if time_us is None:
+        return "an unstated time"
+    return datetime.fromtimestamp(time_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _named(level: tuple[str, str]) -> str:
+    return f"{level[0].replace('_', ' ')} {level[1]}"
+
+
+class AlertKeeper:
+    """Opens, explains and closes the alert of one subject; `state` is what `state()` gave, or None.
+
+    >>> keeper = AlertKeeper(Subject("net", "1", "logP"))
+    >>> rows = lambda since: ([], [])
+    >>> change = Change("page_hinkley", 5, None)
+    >>> [a.state for a in keeper.changed(change, SeriesName("1", None, None), 9, 1, rows)]
+    ['open']
+    >>> keeper.changed(change, SeriesName("1", "operator", "ann"), 10, 2, rows)
+    []
+    """
+
+    def __init__(self, subject: Subject, state: dict[str, Any] | None = None) -> None:
+        self._subject = subject
+        fresh = {"opened": 0, "alert": None, "pairs": 0, "scores": []}
+        self._state: dict[str, Any] = dict(state) if state else fresh
+
+    @property
+    def alert(self) -> Alert | None:
+        """The alert as last said, or None when none ever was."""
+        said = self._state["alert"]
+        return Alert(*said) if said else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an alert is open now."""
+        return self.alert is not None and self.alert.state == OPEN
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on later, as plain data."""
+        return self._state
+
+    def changed(
+        self, change: Change, series: SeriesName, at: int | None, sequence: int, rows: Rows
+    ) -> list[Alert]:
+        """Take a change that a detector found on `series`; open an alert unless one is open.
+
+        `rows(since)` gives the scored pairs of the model version since a time and before it.
+        """
+        if self.is_open:
+            return []
+        number = self._state["opened"] + 1
+        alert = Alert(
+            alert_id=digest("alert", *self._subject, str(number)),
+            row_version=sequence,
+            state=OPEN,
+            model_id=self._subject.model_id,
+            model_version=self._subject.model_version,
+            assay_id=self._subject.assay_id,
+            segment_field=None,
+            segment_value=None,
+            detector=change.detector,
+            since=change.since,
+            detected_at=at,
+            effect_sd=None,
+            p_value=change.p_value,
+            n=0,
+            reason="",
+        )
+        self._state.update(opened=number, pairs=0, scores=[])
+        return [self._say(self._explained(alert, sequence, rows)[0])]
+
+    def seen(
+        self, series: SeriesName, score: float | None, sequence: int, rows: Rows
+    ) -> list[Alert]:
+        """Take the score of a pair on `series`; look for the cause again, or close the alert."""
+        alert = self.alert
+        if alert is None or alert.state != OPEN:
+            return []
+        if series == SeriesName(alert.model_version, alert.segment_field, alert.segment_value):
+            scores = [*self._state["scores"], score or 0.0][-RECOVERY_PAIRS:]
+            self._state["scores"] = scores
+            if len(scores) == RECOVERY_PAIRS and abs(fmean(scores)) <= RECOVERY_SCORE_MAX:
+                return [self._recover(alert, sequence)]
+        if series.field is not None:
+            return []
+        self._state["pairs"] += 1
+        due = self._state["pairs"] % CAUSE_LOOK_EVERY_PAIRS == 0
+        if not due or self._state["pairs"] > CAUSE_PAIRS_MAX:
+            return []
+        again, cause = self._explained(alert, sequence, rows)
+        if cause.level in (None, (alert.segment_field, alert.segment_value)):
+            return []
+        self._state["scores"] = []
+        return [self._say(again)]
+
+    def _say(self, alert: Alert) -> Alert:
+        self._state["alert"] = list(alert)
+        return alert
+
+    def _recover(self, alert: Alert, sequence: int) -> Alert:
+        reason = (
+            f"The last {RECOVERY_PAIRS} results agree with the baseline again. It was: "
+            f"{alert.reason}"
+        )
+        return self._say(alert._replace(state=RECOVERED, row_version=sequence, reason=reason))
+
+    def _explained(self, alert: Alert, sequence: int, rows: Rows) -> tuple[Alert, Cause]:
+        since, before = rows(alert.since)
+        cause = explain(since, before) if since else NO_CAUSE
+        own = list(since)
+        started = alert.since
+        if cause.level is not None:
+            field, value = cause.level
+            column = CONTEXT_FIELDS.index(field)
+            own = [record for record in since if record.context[column] == value]
+            started = min((r.at for r in own if r.at is not None), default=alert.since)
+        effect = _effect_sd(own, before)
+        field, value = cause.level or (None, None)
+        said = alert._replace(
+            row_version=sequence,
+            segment_field=field,
+            segment_value=value,
+            since=started,
+            effect_sd=effect,
+            p_value=cause.p_value if cause.p_value is not None else alert.p_value,
+            n=len(own),
+        )
+        return said._replace(reason=_reason(said, cause)), cause
+
+
+def _effect_sd(own: Sequence[Scored], before: Sequence[Scored]) -> float | None:
+    now = [r.error for r in own if r.error is not None]
+    earlier = [r.error for r in before if r.error is not None]
+    if not now or len(earlier) < 2:
+        return None
+    spread = stdev(earlier)
+    return (fmean(now) - fmean(earlier)) / spread if spread > 0 else None
+
+
+def _reason(alert: Alert, cause: Cause) -> str:
+    what = f"Predictions of {alert.model_id} {alert.model_version} in {alert.assay_id}"
+    if alert.effect_sd is None:
+        moved = "no longer err as they did"
+    else:
+        way = "above" if alert.effect_sd > 0 else "below"
+        size = abs(alert.effect_sd)
+        moved = f"read {size:.1f} baseline SD further {way} the bench than before"
+    when = f"since {_day(alert.since)}"
+    if cause.level is not None:
+        return (
+            f"{what} {moved} {when}, on results made with {_named(cause.level)} "
+            f"({alert.n} results, adjusted p {alert.p_value:.1g} against the others)."
+        )
+    if cause.tied:
+        names = " and ".join(_named(level) for level in cause.tied)
+        return f"{what} {moved} {when}; {names} hold the same results and cannot be told apart."
+    return f"{what} {moved} {when} ({alert.n} results); no single factor explains it."

@@ -1,0 +1,93 @@
+"""Which predictions an outcome meets, and in what standing. No state: a rule over sets of events."""
+
+from collections.abc import Iterable
+
+from processors.units import convert
+from schemas.events import AssayContext, Outcome, Pair, Prediction
+from schemas.topics import digest
+
+PAIRED = "paired"
+SUPERSEDED = "superseded"
+RETROSPECTIVE = "retrospective"
+RETRACTED = "retracted"
+
+Standing = tuple[Prediction, str]
+
+
+def matches(stated: AssayContext, measured: AssayContext) -> bool:
+    """Return whether an outcome's context meets every field that a prediction states.
+
+    >>> matches(AssayContext(instrument="I1"), AssayContext("L1", "I1"))
+    True
+    >>> matches(AssayContext(operator="ann"), AssayContext("L1", "I1"))
+    False
+    """
+    return all(mine is None or mine == its for mine, its in zip(stated, measured, strict=True))
+
+
+def _precedence(prediction: Prediction) -> tuple[int, int, str]:
+    """Rank rivals: the most specific context, then the latest made, then the event id."""
+    specificity = sum(field is not None for field in prediction.context)
+    made_at = prediction.predicted_at
+    return specificity, -(2**62) if made_at is None else made_at, prediction.event_id
+
+
+def standings(predictions: Iterable[Prediction], outcome: Outcome) -> dict[str, Standing]:
+    """Return, by event id, the predictions that pair with `outcome` and each one's status.
+
+    Of several of one model version the one of highest precedence is "paired" and the others are
+    "superseded". One made after the measurement is "retrospective"; a time that either side leaves
+    out counts as in time. A retracted outcome or prediction pairs with nothing.
+
+    >>> early = Prediction("p1", 0, False, "m", "a", AssayContext(), "x", "1", 1.0, predicted_at=1)
+    >>> late = early._replace(event_id="p2", predicted_at=2)
+    >>> outcome = Outcome("o", 0, False, "m", "a", AssayContext(), 1.2, measured_at=3)
+    >>> {i: status for i, (_, status) in standings([early, late], outcome).items()}
+    {'p1': 'superseded', 'p2': 'paired'}
+    """
+    if outcome.retracted:
+        return {}
+    found: dict[str, Standing] = {}
+    best: dict[tuple[str, str], Prediction] = {}
+    for prediction in predictions:
+        if prediction.retracted or not matches(prediction.context, outcome.context):
+            continue
+        made_at, measured_at = prediction.predicted_at, outcome.measured_at
+        if made_at is not None and measured_at is not None and made_at > measured_at:
+            found[prediction.event_id] = (prediction, RETROSPECTIVE)
+            continue
+        found[prediction.event_id] = (prediction, SUPERSEDED)
+        version = (prediction.model_id, prediction.model_version)
+        if version not in best or _precedence(prediction) > _precedence(best[version]):
+            best[version] = prediction
+    for prediction in best.values():
+        found[prediction.event_id] = (prediction, PAIRED)
+    return found
+
+
+def pair_of(prediction: Prediction, outcome: Outcome, status: str, row_version: int) -> Pair:
+    """Return the pair of a prediction and an outcome, the prediction's value in the outcome's unit.
+
+    A retracted pair carries no values. Raises InvalidValueError when the two units cannot be
+    converted.
+
+    >>> p = Prediction("p", 0, False, "m", "a", AssayContext(), "x", "1", 1500.0, unit="nM")
+    >>> o = Outcome("o", 0, False, "m", "a", AssayContext(), 1.2, unit="uM")
+    >>> pair = pair_of(p, o, PAIRED, 1)
+    >>> round(pair.predicted, 6), pair.measured, pair.unit
+    (1.5, 1.2, 'uM')
+    """
+    retracted = status == RETRACTED
+    predicted = None if retracted else prediction.value
+    if predicted is not None and outcome.value is not None:
+        predicted = convert(predicted, prediction.unit, outcome.unit)
+    return Pair(
+        pair_id=digest(prediction.event_id, outcome.event_id),
+        row_version=row_version,
+        status=status,
+        unit=outcome.unit or prediction.unit,
+        predicted=predicted,
+        measured=None if retracted else outcome.value,
+        prediction=prediction,
+        outcome=outcome,
+    )

@@ -1,0 +1,114 @@
+"""Series: what is watched and measured. One model version in one assay, whole or by one segment."""
+
+from typing import NamedTuple
+
+import orjson
+
+from schemas.events import CONTEXT_FIELDS, Pair
+
+
+class Scored(NamedTuple):
+    """What metrics and detectors need of one pair; None means not stated.
+
+    `at` is measured_at in microseconds; `context` follows CONTEXT_FIELDS, then any factor that has
+    no field of its own.
+    """
+
+    model_version: str
+    at: int | None
+    context: tuple[str | None, ...]
+    predicted: float | None
+    measured: float | None
+    predicted_label: str | None
+    measured_label: str | None
+    probability: float | None
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the pair compares two numbers."""
+        return self.predicted is not None and self.measured is not None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the pair compares two labels."""
+        return self.predicted_label is not None and self.measured_label is not None
+
+    @property
+    def error(self) -> float | None:
+        """Prediction − outcome; for labels 1 when they differ, else 0; None when neither is there."""
+        if self.predicted is not None and self.measured is not None:
+            return self.predicted - self.measured
+        if self.labelled:
+            return float(self.predicted_label != self.measured_label)
+        return None
+
+    def to_bytes(self) -> bytes:
+        """Return the record as compact JSON."""
+        return orjson.dumps(tuple(self))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Scored":
+        """Return the record that `to_bytes` wrote.
+
+        >>> scored = Scored("1", 5, ("L1", None, None, None), 1.5, 1.0, None, None, None)
+        >>> Scored.from_bytes(scored.to_bytes()) == scored
+        True
+        """
+        version, at, context, *rest = orjson.loads(data)
+        return cls(version, at, tuple(context), *rest)
+
+
+def scored(pair: Pair) -> Scored | None:
+    """Return what of a pair enters accuracy, or None when nothing does.
+
+    Superseded, retrospective and retracted pairs do not, nor do censored outcomes, whose value is
+    only a bound.
+    """
+    prediction, outcome = pair.prediction, pair.outcome
+    if pair.status != "paired" or outcome.qualifier not in (None, "="):
+        return None
+    result = Scored(
+        model_version=prediction.model_version,
+        at=outcome.measured_at,
+        context=tuple(outcome.context),
+        predicted=pair.predicted,
+        measured=pair.measured,
+        predicted_label=prediction.label,
+        measured_label=outcome.label,
+        probability=prediction.probability,
+    )
+    ranked = result.probability is not None and result.measured_label is not None
+    return result if result.numeric or result.labelled or ranked else None
+
+
+class SeriesName(NamedTuple):
+    """One model version, whole (`field` None) or where a context field has a value."""
+
+    model_version: str
+    field: str | None
+    value: str | None
+
+    def to_bytes(self) -> bytes:
+        """Return the name as a part of a key."""
+        return "\x1f".join((self.model_version, self.field or "", self.value or "")).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "SeriesName":
+        """Return the name that `to_bytes` wrote.
+
+        >>> SeriesName.from_bytes(SeriesName("1", "operator", "ann").to_bytes()).value
+        'ann'
+        """
+        version, field, value = data.decode().split("\x1f")
+        return cls(version, field or None, value or None)
+
+
+def series_of(record: Scored) -> list[SeriesName]:
+    """Return the series a scored pair belongs to: the whole one first, then one per stated factor.
+
+    >>> [s.value for s in series_of(Scored("1", 5, ("L1", None, "ann", None), *[None] * 5))]
+    [None, 'L1', 'ann']
+    """
+    whole = SeriesName(record.model_version, None, None)
+    factors = zip(CONTEXT_FIELDS, record.context, strict=True)
+    return [whole, *(SeriesName(record.model_version, f, v) for f, v in factors if v is not None)]

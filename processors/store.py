@@ -1,0 +1,69 @@
+"""The ordered key-value store a processor keeps its state in, and its in-memory form."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from sortedcontainers import SortedDict
+
+
+class Store(Protocol):
+    """An ordered map from bytes to bytes, private to one lane."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of `key`, or None when there is none."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Set the value of `key`."""
+
+    def delete(self, key: bytes) -> None:
+        """Remove `key`; a key that is not there is no error."""
+
+    def scan(self, prefix: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the pairs whose key starts with `prefix`, by ascending key (or descending).
+
+        The store must not be changed while a scan is open.
+        """
+
+
+def after_prefix(prefix: bytes) -> bytes:
+    """Return the smallest key above every key that starts with `prefix`, or b"" if there is none.
+
+    >>> after_prefix(b"ab")
+    b'ac'
+    >>> after_prefix(b"a\\xff")
+    b'b'
+    """
+    kept = prefix.rstrip(b"\xff")
+    return kept[:-1] + bytes([kept[-1] + 1]) if kept else b""
+
+
+class MemoryStore:
+    """A store in memory, for replay over files and for tests.
+
+    >>> store = MemoryStore()
+    >>> store.put(b"a2", b"y"); store.put(b"a1", b"x"); store.put(b"b", b"z")
+    >>> list(store.scan(b"a"))
+    [(b'a1', b'x'), (b'a2', b'y')]
+    """
+
+    def __init__(self) -> None:
+        self._items: SortedDict[bytes, bytes] = SortedDict()
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of `key`, or None."""
+        return self._items.get(key)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Set the value of `key`."""
+        self._items[key] = value
+
+    def delete(self, key: bytes) -> None:
+        """Remove `key` if it is there."""
+        self._items.pop(key, None)
+
+    def scan(self, prefix: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the pairs whose key starts with `prefix`, in the order of their keys."""
+        end = after_prefix(prefix) or None
+        keys = self._items.irange(prefix, end, inclusive=(True, False), reverse=reverse)
+        for key in keys:
+            yield key, self._items[key]

@@ -1,0 +1,74 @@
+"""The watch on one series: its reference errors, their normal scores, and its detectors."""
+
+from bisect import bisect_left, bisect_right, insort
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+from processors.detectors import Change, Detector, Observation, all_detectors
+
+# Limits of the detectors hold from here on; below it a series is learning, never healthy.
+REFERENCE_PAIRS = 50
+
+_INVERSE_NORMAL = NormalDist().inv_cdf
+
+
+def normal_score(error: float, reference: list[float]) -> float:
+    """Return the van der Waerden score of an error among ascending reference errors.
+
+    While nothing changes it is standard normal in distribution whatever the errors' own
+    distribution, tails and outliers included. Reference: B. L. van der Waerden (1952),
+    Indagationes Mathematicae 14, 453-458.
+
+    >>> normal_score(3.0, [1.0, 2.0, 3.0, 4.0, 5.0])
+    0.0
+    """
+    rank = (bisect_left(reference, error) + bisect_right(reference, error)) / 2
+    return _INVERSE_NORMAL((rank + 0.5) / (len(reference) + 1))
+
+
+class Seen(NamedTuple):
+    """What a watch makes of one error: its score (None while learning) and the changes found."""
+
+    score: float | None
+    changes: list[Change]
+
+
+class Watch:
+    """Watches the errors of one series in the order of the log.
+
+    The first REFERENCE_PAIRS errors become the reference and stay it.
+
+    >>> watch = Watch()
+    >>> [watch.update(float(i % 7), i).score for i in range(50)][-1] is None
+    True
+    >>> round(watch.update(3.0, 51).score, 1)
+    0.0
+    """
+
+    def __init__(self, state: dict[str, Any] | None = None) -> None:
+        self.reference: list[float] = list(state["reference"]) if state else []
+        known = state["detectors"] if state else {}
+        self._detectors: dict[str, Detector] = {
+            name: file.Detector(known.get(name)) for name, file in all_detectors().items()
+        }
+
+    @property
+    def learning(self) -> bool:
+        """Whether the reference is still being collected."""
+        return len(self.reference) < REFERENCE_PAIRS
+
+    def update(self, error: float, at: int | None) -> Seen:
+        """Take the error of one pair measured at `at` (microseconds, None when not stated)."""
+        if self.learning:
+            insort(self.reference, error)
+            return Seen(None, [])
+        observation = Observation(error, normal_score(error, self.reference), at, self.reference)
+        found = [detector.update(observation) for detector in self._detectors.values()]
+        return Seen(observation.score, [change for change in found if change is not None])
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on later, as plain data."""
+        if self.learning:
+            return {"reference": self.reference, "detectors": {}}
+        states = {name: detector.state() for name, detector in self._detectors.items()}
+        return {"reference": self.reference, "detectors": states}

@@ -1,0 +1,165 @@
+"""Events to bytes and back: Avro in Confluent's wire format (a zero byte, a 4-byte schema id, the record).
+
+Times stay integers: the logical types in the `.avsc` are for other readers, so they are taken off
+the schemas used here. Source: https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/
+"""
+
+import io
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
+
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro.schema import load_schema
+
+from schemas.errors import MalformedRecordError, UnknownSchemaError
+from schemas.events import EVENT_TYPES, AssayContext, Event, Outcome, Prediction
+
+AVRO_DIR = Path(__file__).parent / "avro"
+NAMESPACE = "recalibra"
+HEADER_BYTES = 5
+
+E = TypeVar("E", bound=Event)
+Schema = dict[str, Any]
+
+
+class SchemaIds(Protocol):
+    """Where schema ids come from: the table in this room, or a registry."""
+
+    def id_of(self, name: str) -> int:
+        """Return the id under which the current schema of event `name` is written."""
+
+    def writer_of(self, schema_id: int) -> Schema:
+        """Return the schema behind an id; raises UnknownSchemaError."""
+
+
+@cache
+def current_schema(name: str) -> Schema:
+    """Return the `.avsc` of event `name` (such as "Prediction") as the files say it."""
+    schema = load_schema(str(AVRO_DIR / f"{NAMESPACE}.{name}.avsc"))
+    return cast(Schema, schema)
+
+
+def without_logical_types(schema: Any) -> Any:
+    """Return a copy of an Avro schema whose times and decimals are their plain numbers."""
+    if isinstance(schema, dict):
+        return {k: without_logical_types(v) for k, v in schema.items() if k != "logicalType"}
+    if isinstance(schema, list):
+        return [without_logical_types(s) for s in schema]
+    return schema
+
+
+def plain(schema: Schema) -> Schema:
+    """Return `schema` parsed for reading and writing integers as times."""
+    bare = without_logical_types(schema)
+    for mark in ("__fastavro_parsed__", "__named_schemas"):
+        bare.pop(mark, None)
+    return cast(Schema, parse_schema(bare))
+
+
+def _with_context(record: dict[str, Any]) -> dict[str, Any]:
+    record["context"] = AssayContext(**record["context"])
+    return record
+
+
+def _event(name: str, record: dict[str, Any]) -> Event:
+    if name in ("Prediction", "Outcome"):
+        return EVENT_TYPES[name](**_with_context(record))
+    if name == "Pair":
+        record["prediction"] = Prediction(**_with_context(record["prediction"]))
+        record["outcome"] = Outcome(**_with_context(record["outcome"]))
+    return EVENT_TYPES[name](**record)
+
+
+def as_record(event: Any) -> dict[str, Any]:
+    """Return an event as plain nested dicts, for writing or for JSON."""
+    record: dict[str, Any] = event._asdict()
+    for field in ("prediction", "outcome"):
+        if field in record:
+            record[field] = as_record(record[field])
+    if "context" in record:
+        record["context"] = record["context"]._asdict()
+    if record.get("features"):
+        # Equal events must give equal bytes, whatever order a dict was filled in.
+        record["features"] = dict(sorted(record["features"].items()))
+    return record
+
+
+class Codec:
+    """Encodes and decodes events.
+
+    `ids` gives schema ids; one codec may be used by several threads.
+    """
+
+    def __init__(self, ids: SchemaIds) -> None:
+        self._ids = ids
+        self._current = {name: plain(current_schema(name)) for name in EVENT_TYPES}
+        self._headers: dict[str, bytes] = {}
+        self._writers: dict[int, tuple[str, Schema, Schema | None]] = {}
+
+    def header(self, name: str) -> bytes:
+        """Return the five bytes in front of every record of event `name`."""
+        if name not in self._headers:
+            self._headers[name] = b"\0" + self._ids.id_of(name).to_bytes(4, "big")
+        return self._headers[name]
+
+    def encode_body(self, event: Event) -> bytes:
+        """Return the Avro record of an event under its current schema, without the header."""
+        out = io.BytesIO()
+        schemaless_writer(out, self._current[type(event).__name__], as_record(event))
+        return out.getvalue()
+
+    def encode(self, event: Event) -> bytes:
+        """Return an event as a Kafka message value."""
+        return self.header(type(event).__name__) + self.encode_body(event)
+
+    def _writer(self, schema_id: int) -> tuple[str, Schema, Schema | None]:
+        """Return (event name, writer schema, reader schema or None when both are the same)."""
+        if schema_id not in self._writers:
+            schema = plain(self._ids.writer_of(schema_id))
+            name = str(schema.get("name", "")).removeprefix(f"{NAMESPACE}.")
+            reader = self._current.get(name)
+            if reader is None:
+                raise UnknownSchemaError(f"schema id {schema_id} is of {name!r}, no event of ours")
+            self._writers[schema_id] = (name, schema, None if schema == reader else reader)
+        return self._writers[schema_id]
+
+    def decode(self, payload: bytes | None, expected: type[E]) -> E:
+        """Return the event in a Kafka message value.
+
+        Raises MalformedRecordError or UnknownSchemaError; both are the data's fault.
+        """
+        if payload is None:
+            raise MalformedRecordError("the message has no value")
+        if len(payload) < HEADER_BYTES or payload[0] != 0:
+            raise MalformedRecordError(
+                f"the message of {len(payload)} bytes does not start with Confluent's zero byte "
+                "and schema id"
+            )
+        schema_id = int.from_bytes(payload[1:HEADER_BYTES], "big")
+        name, writer, reader = self._writer(schema_id)
+        if name != expected.__name__:
+            raise MalformedRecordError(
+                f"a {name} (schema id {schema_id}) stands where a {expected.__name__} belongs"
+            )
+        data = io.BytesIO(payload)
+        data.seek(HEADER_BYTES)
+        try:
+            record = schemaless_reader(data, writer, reader)
+            event = _event(name, cast(dict[str, Any], record))
+        except Exception as error:  # fastavro raises what its C code meets: every kind is bad data
+            raise MalformedRecordError(
+                f"the record does not follow schema id {schema_id}: {type(error).__name__}: {error}"
+            ) from error
+        if data.tell() != len(payload):
+            raise MalformedRecordError(
+                f"{len(payload) - data.tell()} bytes are left over behind the record"
+            )
+        return cast(E, event)
+
+
+def schema_id_of(payload: bytes | None) -> int | None:
+    """Return the schema id a message value claims, or None when it claims none."""
+    if payload is None or len(payload) < HEADER_BYTES or payload[0] != 0:
+        return None
+    return int.from_bytes(payload[1:HEADER_BYTES], "big")

@@ -1,0 +1,91 @@
+"""What a prediction or an outcome may hold, whoever sends it."""
+
+import math
+import re
+
+from schemas.errors import InvalidValueError
+from schemas.events import CONTEXT_FIELDS, Outcome, Prediction
+
+QUALIFIERS = ("=", "<", "<=", ">", ">=", "~")
+TEXT_CHARACTERS_MAX = 1_000
+FEATURES_MAX = 500
+# A state record must stay under 64 KiB with its key and header.
+EVENT_BYTES_MAX = 60_000
+NUMBER_MAX = 1e100
+TIME_MIN_US = -2_208_988_800_000_000  # 1900-01-01
+TIME_MAX_US = 7_258_118_400_000_000  # 2200-01-01
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def _text(name: str, text: str | None, required: bool = False) -> None:
+    if text is None or not text.strip():
+        if required:
+            raise InvalidValueError(f"{name} is empty", name)
+        return
+    if len(text) > TEXT_CHARACTERS_MAX:
+        raise InvalidValueError(
+            f"{name} has {len(text)} characters; {TEXT_CHARACTERS_MAX} are allowed", name
+        )
+    if _CONTROL.search(text):
+        raise InvalidValueError(f"{name} holds a control character or half a surrogate pair", name)
+
+
+def _number(name: str, number: float | None, low: float, high: float) -> None:
+    if number is None:
+        return
+    if not math.isfinite(number):
+        raise InvalidValueError(f"{name} is {number}, not a finite number", name)
+    if not low <= number <= high:
+        raise InvalidValueError(f"{name} is {number}; allowed is {low:g} to {high:g}", name)
+
+
+def _time(name: str, time_us: int | None) -> None:
+    if time_us is not None and not TIME_MIN_US <= time_us <= TIME_MAX_US:
+        raise InvalidValueError(f"{name} is outside the years 1900 to 2199", name)
+
+
+def _common(event: Prediction | Outcome) -> None:
+    _text("event_id", event.event_id, required=True)
+    _text("molecule_id", event.molecule_id, required=True)
+    _text("assay_id", event.assay_id, required=True)
+    for name, text in zip(CONTEXT_FIELDS, event.context, strict=True):
+        _text(name, text)
+    _text("label", event.label)
+    _text("unit", event.unit)
+    _number("value", event.value, -NUMBER_MAX, NUMBER_MAX)
+    if not 0 <= event.revision < 2**53:
+        raise InvalidValueError(f"revision is {event.revision}; 0 or more is allowed", "revision")
+
+
+def check_prediction(event: Prediction) -> None:
+    """Raise InvalidValueError, which names the column, when a prediction holds what it must not."""
+    _common(event)
+    _text("model_id", event.model_id, required=True)
+    _text("model_version", event.model_version)
+    _number("probability", event.probability, 0.0, 1.0)
+    _number("uncertainty", event.uncertainty, 0.0, NUMBER_MAX)
+    _time("predicted_at", event.predicted_at)
+    if len(event.features) > FEATURES_MAX:
+        raise InvalidValueError(
+            f"{len(event.features)} features; {FEATURES_MAX} are allowed", "features"
+        )
+    for name, feature in event.features.items():
+        _text(f"feature:{name}", name, required=True)
+        if isinstance(feature, str):
+            _text(f"feature:{name}", feature)
+        else:
+            _number(f"feature:{name}", feature, -NUMBER_MAX, NUMBER_MAX)
+    if not event.retracted and event.value is event.label is event.probability is None:
+        raise InvalidValueError("a prediction needs a value, a label or a probability", "value")
+
+
+def check_outcome(event: Outcome) -> None:
+    """Raise InvalidValueError, which names the column, when an outcome holds what it must not."""
+    _common(event)
+    _time("measured_at", event.measured_at)
+    if event.qualifier is not None and event.qualifier not in QUALIFIERS:
+        raise InvalidValueError(
+            f"qualifier is {event.qualifier!r}; allowed are {' '.join(QUALIFIERS)}", "qualifier"
+        )
+    if not event.retracted and event.value is event.label is None:
+        raise InvalidValueError("an outcome needs a value or a label", "value")

@@ -1,0 +1,148 @@
+"""What the endpoint has to know of a statement's text: where an INSERT's data begins, and what no
+role may say.
+
+Tokens only; whether a text is a statement is asked of the engine's own parser. Token rules:
+https://github.com/ClickHouse/ClickHouse/blob/master/src/Parsers/Lexer.cpp
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sinks.embedded.errors import ACCESS_DENIED, SYNTAX_ERROR, QueryRefusedError
+
+# The server's own default of max_query_size: an INSERT's data begins within it.
+HEAD_BYTES = 256 * 1024
+
+_TOKEN = re.compile(
+    rb"""
+    (?P<blank>[\s\xa0]+|--[^\n]*|\#[ !][^\n]*|/\*.*?\*/)
+  | (?P<string>'(?:[^'\\]|\\.|'')*'|\xe2\x80\x98.*?\xe2\x80\x99|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+  | (?P<quoted>`(?:[^`\\]|\\.|``)*`|"(?:[^"\\]|\\.|"")*"|\xe2\x80\x9c.*?\xe2\x80\x9d)
+  | (?P<word>[A-Za-z_\x80-\xff][\w\x80-\xff]*)
+  | (?P<other>\d[\w.]*|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_BEFORE_DATA = re.compile(rb"[ \t\f]*\r?\n?")
+_QUOTES = b'`"\xe2\x80\x9c\x9d'
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that is no blank: its kind (string, quoted, word, other), its bytes, their place."""
+
+    kind: str
+    text: bytes
+    start: int
+    end: int
+
+    def says(self, keyword: bytes) -> bool:
+        """Return whether this is `keyword` (given in capitals), unquoted."""
+        return self.kind == "word" and self.text.upper() == keyword
+
+
+@dataclass(frozen=True)
+class InsertHead:
+    """An INSERT up to its data: the statement without FORMAT, the format, where the data begins."""
+
+    statement: str
+    format: str
+    data_start: int
+
+
+def tokens(text: bytes) -> Iterator[Token]:
+    """Yield the tokens of a statement, without blanks and comments."""
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup or "other"
+        if kind == "tag":
+            kind = "string"
+        if kind != "blank":
+            yield Token(kind, match.group(), match.start(), match.end())
+
+
+def first_word(text: bytes) -> bytes:
+    """Return the first word of a statement in capitals, past comments and opening parentheses."""
+    for token in tokens(text):
+        if token.text != b"(":
+            return token.text.upper()
+    return b""
+
+
+def decoded(text: bytes) -> str:
+    """Return a statement's text; raises QueryRefusedError when it is not UTF-8."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise QueryRefusedError(
+            SYNTAX_ERROR, "SYNTAX_ERROR", f"The statement is not UTF-8 at byte {error.start}."
+        ) from error
+
+
+def _refuse(what: str) -> QueryRefusedError:
+    return QueryRefusedError(ACCESS_DENIED, "ACCESS_DENIED", f"{what} is not allowed here.")
+
+
+def check_allowed(text: bytes) -> None:
+    """Raise QueryRefusedError for what reaches past the engine: this process, or the disk.
+
+    That is Python(…), INTO OUTFILE '…' and FROM INFILE '…', however they are written.
+    """
+    before: list[Token] = []
+    for token in tokens(text):
+        if before and token.text == b"(" and before[-1].kind in ("word", "quoted"):
+            name = before[-1]
+            escaped = name.kind == "quoted" and b"\\" in name.text
+            if escaped or name.text.strip(_QUOTES).lower() == b"python":
+                raise _refuse("The table function Python()")
+        if len(before) == 2 and token.kind == "string":
+            if before[0].says(b"INTO") and before[1].says(b"OUTFILE"):
+                raise _refuse("INTO OUTFILE")
+            if before[0].says(b"FROM") and before[1].says(b"INFILE"):
+                raise _refuse("FROM INFILE")
+        before = [*before[-1:], token]
+
+
+def _outer(text: bytes) -> Iterator[Token]:
+    """Yield the tokens that stand in no parentheses."""
+    depth = 0
+    for token in tokens(text):
+        depth -= token.text == b")"
+        if depth == 0 and token.text != b")":
+            yield token
+        depth += token.text == b"("
+
+
+def insert_head(text: bytes, parses: Callable[[bytes], bool]) -> InsertHead | None:
+    """Return where the data of an INSERT begins, or None when it carries none (INSERT … SELECT).
+
+    `text` is the statement with at least the start of its data; `parses` says whether the engine
+    takes a text as one statement. FORMAT and VALUES count only where the engine parses the text up
+    to them, so a table or column of that name is no trap.
+    """
+    keyword: Token | None = None
+    for token in _outer(text):
+        if keyword is not None and token.kind == "word" and parses(text[: token.end]):
+            data_start = token.end
+            found = _BEFORE_DATA.match(text, token.end)
+            if found is not None:
+                data_start = found.end()
+            statement = decoded(text[: keyword.start])
+            return InsertHead(statement, token.text.decode(), data_start)
+        keyword = token if token.says(b"FORMAT") else None
+        if token.says(b"VALUES") and parses(text[: token.end]):
+            return InsertHead(decoded(text[: token.start]), "Values", token.end)
+        if token.says(b"SELECT") or token.says(b"WITH"):
+            return None
+    return None
+
+
+def stated_format(text: bytes) -> str | None:
+    """Return the format a query's own FORMAT clause names, or None when it has none."""
+    found = None
+    keyword = False
+    for token in _outer(text):
+        if keyword and token.kind == "word":
+            found = token.text.decode()
+        keyword = token.says(b"FORMAT")
+    return found

@@ -1,0 +1,22 @@
+-- One row per state an alert was in.
+CREATE TABLE IF NOT EXISTS alerts_rows
+(
+    alert_id String,
+    row_version UInt64,
+    state LowCardinality(String),
+    model_id LowCardinality(String),
+    model_version LowCardinality(String),
+    assay_id LowCardinality(String),
+    segment_field LowCardinality(Nullable(String)),
+    segment_value Nullable(String),
+    detector LowCardinality(String),
+    since Nullable(DateTime64(6, 'UTC')),
+    detected_at Nullable(DateTime64(6, 'UTC')),
+    effect_sd Nullable(Float64),
+    p_value Nullable(Float64),
+    n UInt64,
+    reason String
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (alert_id, row_version)
+SETTINGS non_replicated_deduplication_window = 1000

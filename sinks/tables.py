@@ -1,0 +1,182 @@
+"""How events become rows: which table a topic fills, its columns, and an event's values for them.
+
+The tables themselves are `sql/tables/*.sql`; a row's values stand in the order of its columns.
+"""
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import orjson
+
+from schemas.events import (
+    CONTEXT_FIELDS,
+    Alert,
+    DeadLetter,
+    Event,
+    Metric,
+    Outcome,
+    Pair,
+    Prediction,
+)
+from schemas.topics import canonical
+
+# Below every time an event may hold; stands in a key for "no time".
+NO_TIME_US = -(2**63)
+HASH_BITS = 64
+
+Row = tuple[Any, ...]
+
+
+class Table(NamedTuple):
+    """A table that a topic fills; `row` gives an event's values in the order of `columns`."""
+
+    name: str
+    columns: tuple[str, ...]
+    row: Callable[[Any], Row]
+
+    def column_data(self, events: Sequence[Event]) -> list[Sequence[Any]]:
+        """Return the events as one sequence per column.
+
+        Raises AttributeError, TypeError or ValueError for what is no event of this table.
+        """
+        return list(zip(*map(self.row, events), strict=True))
+
+
+def version_of(revision: int, row: Row) -> int:
+    """Return the order among rows of one event, under 2**128: by revision, then by content."""
+    content = orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
+    tie = int.from_bytes(blake2b(content, digest_size=HASH_BITS // 8).digest(), "big")
+    return revision << HASH_BITS | tie
+
+
+def _versioned(event: Prediction | Outcome, *rest: Any) -> Row:
+    row = (
+        event.event_id,
+        event.revision,
+        event.retracted,
+        canonical(event.molecule_id),
+        canonical(event.assay_id),
+        *event.context,
+        *rest,
+    )
+    return (version_of(event.revision, row), *row)
+
+
+def _prediction(event: Prediction) -> Row:
+    numbers = {k: v for k, v in event.features.items() if not isinstance(v, str)}
+    labels = {k: v for k, v in event.features.items() if isinstance(v, str)}
+    return _versioned(
+        event,
+        event.model_id,
+        event.model_version,
+        event.value,
+        event.label,
+        event.probability,
+        event.uncertainty,
+        event.unit,
+        event.predicted_at,
+        numbers,
+        labels,
+    )
+
+
+def _outcome(event: Outcome) -> Row:
+    return _versioned(
+        event, event.value, event.label, event.qualifier, event.unit, event.measured_at
+    )
+
+
+def _pair(event: Pair) -> Row:
+    prediction, outcome = event.prediction, event.outcome
+    return (
+        event.pair_id,
+        event.row_version,
+        event.status,
+        prediction.model_id,
+        prediction.model_version,
+        canonical(outcome.molecule_id),
+        canonical(outcome.assay_id),
+        *outcome.context,
+        event.unit,
+        event.predicted,
+        event.measured,
+        prediction.label,
+        outcome.label,
+        prediction.probability,
+        outcome.qualifier,
+        prediction.predicted_at,
+        outcome.measured_at,
+        prediction.event_id,
+        outcome.event_id,
+    )
+
+
+def _metric(event: Metric) -> Row:
+    return (
+        *event[:3],
+        event.segment_field or "",
+        event.segment_value or "",
+        *event[5:],
+        NO_TIME_US if event.at is None else event.at,
+    )
+
+
+def _same(event: Alert | DeadLetter) -> Row:
+    return tuple(event)
+
+
+_EVENT = ("version", "event_id", "revision", "retracted", "molecule_id", "assay_id")
+TABLES: dict[str, Table] = {
+    "predictions": Table(
+        "predictions_rows",
+        (
+            *_EVENT,
+            *CONTEXT_FIELDS,
+            "model_id",
+            "model_version",
+            "value",
+            "label",
+            "probability",
+            "uncertainty",
+            "unit",
+            "predicted_at",
+            "features",
+            "feature_labels",
+        ),
+        _prediction,
+    ),
+    "outcomes": Table(
+        "outcomes_rows",
+        (*_EVENT, *CONTEXT_FIELDS, "value", "label", "qualifier", "unit", "measured_at"),
+        _outcome,
+    ),
+    "pairs": Table(
+        "pairs_rows",
+        (
+            "pair_id",
+            "row_version",
+            "status",
+            "model_id",
+            "model_version",
+            "molecule_id",
+            "assay_id",
+            *CONTEXT_FIELDS,
+            "unit",
+            "predicted",
+            "measured",
+            "predicted_label",
+            "measured_label",
+            "probability",
+            "qualifier",
+            "predicted_at",
+            "measured_at",
+            "prediction_id",
+            "outcome_id",
+        ),
+        _pair,
+    ),
+    "metrics": Table("metrics_rows", (*Metric._fields, "at_us"), _metric),
+    "alerts": Table("alerts_rows", Alert._fields, _same),
+    "dead-letters": Table("dead_letters_rows", DeadLetter._fields, _same),
+}

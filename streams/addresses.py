@@ -1,0 +1,60 @@
+"""Which Kafka and ClickHouse to use: those the settings name, else those of the running stack."""
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from schemas.errors import UserError
+from streams.local.state import StackAddresses, read_running_stack, read_users
+from streams.settings import Settings
+
+
+def with_stack(settings: Settings, stack: StackAddresses) -> Settings:
+    """Return the settings with a local stack's addresses wherever none is configured."""
+    kafka, clickhouse = settings.kafka, settings.clickhouse
+    if kafka.bootstrap_servers is None:
+        kafka = kafka.model_copy(update={"bootstrap_servers": stack.bootstrap_servers})
+    if clickhouse.host is None:
+        writer = read_users(Path(stack.users_file))["writer"]
+        clickhouse = clickhouse.model_copy(
+            update={
+                "host": stack.clickhouse_host,
+                "port": stack.clickhouse_port,
+                "database": stack.clickhouse_database,
+                "username": "writer",
+                "password": SecretStr(writer.password),
+            }
+        )
+    return settings.model_copy(update={"kafka": kafka, "clickhouse": clickhouse})
+
+
+def resolved(settings: Settings) -> Settings:
+    """Return the settings with every address known; raises UserError when one is not."""
+    if settings.kafka.bootstrap_servers is None or settings.clickhouse.host is None:
+        stack = read_running_stack(settings.state_dir)
+        if stack is None:
+            raise UserError(
+                "no local stack runs and not both of Kafka and ClickHouse are configured; start "
+                "one with `recalibra up`, or set RECALIBRA_KAFKA_BOOTSTRAP_SERVERS and "
+                "RECALIBRA_CLICKHOUSE_HOST"
+            )
+        settings = with_stack(settings, stack)
+    return settings
+
+
+def kafka_resolved(settings: Settings) -> Settings:
+    """Return the settings with Kafka's address known, whatever is known of ClickHouse."""
+    if settings.kafka.bootstrap_servers is not None:
+        return settings
+    return resolved(settings)
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Return the RECALIBRA_* variables that give a child process the same settings."""
+    found = {"RECALIBRA_STATE_DIR": str(settings.state_dir)}
+    for section in ("kafka", "clickhouse", "registry", "streams"):
+        for name, value in getattr(settings, section):
+            if value is not None:
+                text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+                found[f"RECALIBRA_{section}_{name}".upper()] = text
+    return found

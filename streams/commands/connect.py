@@ -1,0 +1,91 @@
+"""`recalibra connect`: events from elsewhere into Kafka."""
+
+from pathlib import Path
+
+import click
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+BAD_ROWS_SHOWN_MAX = 20
+
+
+@click.group()
+def command() -> None:
+    """Bring predictions and outcomes in."""
+
+
+@command.command("csv")
+@click.option("--predictions", type=FILE, help="CSV of predictions.")
+@click.option("--outcomes", type=FILE, help="CSV of outcomes.")
+@click.option("--json", "as_json", is_flag=True, help="End with one JSON object of counts.")
+def connect_csv(predictions: Path | None, outcomes: Path | None, as_json: bool) -> None:
+    """Send CSV files of any size; sending one again changes nothing.
+
+    \b
+    Columns of predictions: event_id, revision, retracted, molecule_id, assay_id, reagent_batch,
+      instrument, operator, protocol_version, model_id, model_version, value, label, probability,
+      uncertainty, unit, predicted_at, and feature:NAME
+    Columns of outcomes: event_id, revision, retracted, molecule_id, assay_id, reagent_batch,
+      instrument, operator, protocol_version, value, label, qualifier, unit, measured_at
+
+    An absent column or an empty cell means "not stated". A bad row goes to the dead letters with
+    line, column and reason, and stops nothing.
+
+    \b
+    Example:
+      recalibra connect csv --predictions P.csv --outcomes O.csv
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from connectors.csv_send import send_csv
+    from connectors.publisher import Publisher
+    from schemas.errors import SettingsError
+    from streams.addresses import kafka_resolved
+    from streams.kafka_access import client_settings, ensure_topics
+    from streams.schema_ids import make_codec
+    from streams.settings import load_settings
+    from streams.show_rows import print_json
+
+    if predictions is None and outcomes is None:
+        raise SettingsError("name at least one file: --predictions P.csv or --outcomes O.csv")
+    settings = kafka_resolved(load_settings())
+    ensure_topics(settings.kafka)
+    publisher = Publisher(
+        str(settings.kafka.bootstrap_servers),
+        settings.kafka.topic_prefix,
+        make_codec(settings.registry),
+        client_settings(settings.kafka),
+    )
+    shown = 0
+
+    def bad_row(file: str, line: int, column: str | None, reason: str) -> None:
+        nonlocal shown
+        shown += 1
+        if shown <= BAD_ROWS_SHOWN_MAX:
+            where = f", column {column}" if column else ""
+            click.echo(f"{file}, line {line}{where}: {reason}", err=True)
+
+    bar = Progress(
+        TextColumn("sending"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("sending", total=None)
+        report = send_csv(
+            predictions,
+            outcomes,
+            publisher,
+            lambda read, total: bar.update(task, completed=read, total=total),
+            bad_row,
+        )
+    if shown > BAD_ROWS_SHOWN_MAX:
+        click.echo(f"and {shown - BAD_ROWS_SHOWN_MAX} more bad rows", err=True)
+    counts = report._asdict()
+    if as_json:
+        print_json([counts])
+    else:
+        click.echo(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()))

@@ -1,0 +1,116 @@
+"""`recalibra replay`: the same topology over files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from schemas.events import Alert, DeadLetter, Event, Metric
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--predictions", type=FILE, required=True, help="CSV of predictions.")
+@click.option("--outcomes", type=FILE, required=True, help="CSV of outcomes.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--alerts", "only_alerts", is_flag=True, help="Show the alerts, not the metrics.")
+def command(predictions: Path, outcomes: Path, as_json: bool, only_alerts: bool) -> None:
+    """Run files through the whole topology, without a broker, and show metrics or alerts.
+
+    Outcomes are taken in the order of their file, after all predictions. Columns are those of
+    `recalibra connect csv`. Bad rows go to the terminal's error stream with line, column and
+    reason.
+
+    \b
+    Examples:
+      recalibra replay --predictions P.csv --outcomes O.csv
+      recalibra replay --predictions P.csv --outcomes O.csv --json
+      recalibra replay --predictions P.csv --outcomes O.csv --alerts --json
+    """
+    from schemas.codec import Codec
+    from schemas.table import SchemaTable
+    from streams.replay import Replay
+    from streams.show_rows import print_json, print_table
+
+    bad_rows = 0
+    metrics: list[dict[str, Any]] = []
+    alerts: dict[str, dict[str, Any]] = {}
+    replay = Replay(Codec(SchemaTable()))
+
+    def take(events: list[Event]) -> None:
+        nonlocal bad_rows
+        for event in events:
+            if isinstance(event, Metric):
+                metrics.append(metric_row(event))
+            elif isinstance(event, Alert):
+                alerts[event.alert_id] = alert_row(event)
+            elif isinstance(event, DeadLetter):
+                bad_rows += 1
+                click.echo(f"{event.origin}: {event.reason}", err=True)
+
+    for event in _rows(predictions, outcomes):
+        if isinstance(event, DeadLetter):
+            bad_rows += 1
+            column = f", column {event.column}" if event.column else ""
+            click.echo(f"{event.origin}, line {event.position}{column}: {event.reason}", err=True)
+        else:
+            take(replay.feed(event))
+    take(replay.finish())
+    if bad_rows:
+        click.echo(f"{bad_rows} bad rows were left out", err=True)
+    rows = list(alerts.values()) if only_alerts else metrics
+    if as_json:
+        print_json(rows)
+    else:
+        print_table("alerts" if only_alerts else "metrics", rows)
+
+
+def _rows(predictions: Path, outcomes: Path) -> Iterator[Event]:
+    from connectors.csv_files import read_outcomes, read_predictions
+
+    yield from read_predictions(predictions)
+    yield from read_outcomes(outcomes)
+
+
+def metric_row(metric: Metric) -> dict[str, Any]:
+    """Return a metric as people and programs read it."""
+    segment = None
+    if metric.segment_field is not None:
+        segment = {metric.segment_field: metric.segment_value}
+    return {
+        "model_id": metric.model_id,
+        "model_version": metric.model_version,
+        "assay_id": metric.assay_id,
+        "segment": segment,
+        "window": metric.window,
+        "metric": metric.metric,
+        "value": metric.value,
+        "low": metric.low,
+        "high": metric.high,
+        "n": metric.n,
+    }
+
+
+def alert_row(alert: Alert) -> dict[str, Any]:
+    """Return an alert as people and programs read it."""
+    from datetime import UTC, datetime
+
+    segment = None
+    if alert.segment_field is not None:
+        segment = {alert.segment_field: alert.segment_value}
+    since = None
+    if alert.since is not None:
+        since = datetime.fromtimestamp(alert.since / 1e6, UTC).isoformat()
+    return {
+        "state": alert.state,
+        "model_id": alert.model_id,
+        "model_version": alert.model_version,
+        "assay_id": alert.assay_id,
+        "segment": segment,
+        "since": since,
+        "reason": alert.reason,
+        "effect_sd": alert.effect_sd,
+        "n": alert.n,
+    }

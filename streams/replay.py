@@ -1,0 +1,47 @@
+"""The same topology over events in hand: no broker, no clock, a dict for a store."""
+
+from collections.abc import Iterable, Iterator
+
+from processors.store import MemoryStore
+from processors.topology import TOPOLOGY
+from schemas.codec import Codec
+from schemas.events import Event
+from schemas.topics import TOPICS
+
+_SHORT_NAMES = {event_type: short for short, event_type in TOPICS.items()}
+
+
+class Replay:
+    """Runs every stage of the topology in one process, one event at a time."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._stages = [(stage, stage.make_processor(codec), MemoryStore()) for stage in TOPOLOGY]
+        self._sequence = 0
+
+    def feed(self, event: Event) -> list[Event]:
+        """Take one event of an input topic; return all that follows from it, in order."""
+        said: list[Event] = []
+        waiting = [event]
+        while waiting:
+            current = waiting.pop(0)
+            for stage, processor, store in self._stages:
+                if _SHORT_NAMES[type(current)] in stage.inputs:
+                    self._sequence += 1
+                    followed = processor.process(current, self._sequence, store)
+                    said += followed
+                    waiting += followed
+        return said
+
+    def finish(self) -> list[Event]:
+        """Return what was held back until no more input waits."""
+        return [
+            event
+            for _, processor, store in self._stages
+            for event in processor.flush(store, quiet=True)
+        ]
+
+    def run(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Feed all events, then finish; yield all that follows."""
+        for event in events:
+            yield from self.feed(event)
+        yield from self.finish()

@@ -1,0 +1,80 @@
+"""One stage in one process: `python -m streams.stage_process join`.
+
+Settings come from the environment and the settings file. Ends with code 0 when told to stop, with 1
+when anything fails, and 2 when the settings must be mended first.
+"""
+
+import logging
+import sys
+
+from processors.topology import TOPOLOGY
+from schemas.errors import RecalibraError, SettingsError, UserError
+from schemas.topics import TOPICS
+from streams.addresses import resolved
+from streams.schema_ids import make_codec
+from streams.settings import Settings, load_settings
+from streams.stage_app import StageApp
+
+EXIT_USER = 2
+EXIT_FAILED = 1
+
+
+def make_stage(name: str, settings: Settings) -> StageApp:
+    """Return the stage of a name; raises SettingsError for an unknown one."""
+    codec = make_codec(settings.registry)
+    if name == "sink":
+        from sinks.clickhouse import ClickHouseSink
+        from streams.sink_stage import SinkProcessor
+
+        clickhouse = settings.clickhouse
+
+        def make_sink() -> SinkProcessor:
+            return SinkProcessor(
+                ClickHouseSink(
+                    host=str(clickhouse.host),
+                    port=clickhouse.port,
+                    username=clickhouse.username,
+                    password=clickhouse.password.get_secret_value(),
+                    database=clickhouse.database,
+                    secure=clickhouse.secure,
+                )
+            )
+
+        read_elsewhere = {short for stage in TOPOLOGY for short in stage.inputs}
+        owned = tuple(short for short in TOPICS if short not in read_elsewhere)
+        return StageApp("sink", tuple(TOPICS), owned, make_sink, codec, settings)
+    for stage in TOPOLOGY:
+        if stage.name == name:
+            return StageApp(
+                name,
+                stage.inputs,
+                stage.inputs,
+                lambda: stage.make_processor(codec),
+                codec,
+                settings,
+            )
+    raise SettingsError(f"there is no stage {name!r}")
+
+
+def main() -> int:
+    """Run the stage that the first argument names until told to stop."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for noisy in ("faust", "mode", "aiokafka", "kafka"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    try:
+        stage = make_stage(sys.argv[1], resolved(load_settings()))
+        worker = stage.app.Worker(loglevel="ERROR", override_logging=False, redirect_stdouts=False)
+        worker.execute_from_commandline()
+    except UserError as error:
+        print(f"recalibra: {error}", file=sys.stderr)
+        return EXIT_USER
+    except RecalibraError as error:
+        logging.getLogger(__name__).error("%s", error)
+        return EXIT_FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Keeps the stages running: a process that ends is named and started again."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from schemas.errors import UserError
+from streams.local.child import Child
+
+STOP_GRACE_S = 4.0
+WATCH_EVERY_S = 0.2
+RESTART_AFTER_S = 0.5
+RESTART_AFTER_MAX_S = 15.0
+# One that ran this long starts again at once if it ends.
+SETTLED_AFTER_S = 30.0
+EXIT_USER = 2
+FAILURES_MAX = 20
+
+
+class _Watched:
+    """A stage process with what is needed to start it again."""
+
+    def __init__(self, name: str, make: Callable[[], Child]) -> None:
+        self.name, self._make = name, make
+        self.failures = 0
+        self.due = 0.0
+        self.child: Child | None = None
+        self.started = 0.0
+
+    def start(self) -> None:
+        self.child = self._make()
+        self.child.start()
+        self.started = time.monotonic()
+
+
+class Supervisor:
+    """Runs stage processes until it is stopped; `say` gets a line whenever one is started again.
+
+    `environment` is added to each process's own; logs go below `log_dir`.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[str],
+        processes: int,
+        environment: Mapping[str, str],
+        log_dir: Path,
+        say: Callable[[str], None],
+    ) -> None:
+        self._say = say
+        self._stopping = threading.Event()
+        self._watched = [
+            self._watch(stage, number, environment, log_dir)
+            for stage in stages
+            for number in range(1, processes + 1)
+        ]
+
+    def _watch(
+        self, stage: str, number: int, environment: Mapping[str, str], log_dir: Path
+    ) -> _Watched:
+        name = f"{stage} {number}"
+
+        def make() -> Child:
+            command = [sys.executable, "-m", "streams.stage_process", stage]
+            log_path = log_dir / f"stage-{stage}-{number}.log"
+            return Child(f"stage {name}", command, log_path, environment=environment)
+
+        return _Watched(name, make)
+
+    @property
+    def process_ids(self) -> dict[str, int]:
+        """Process id of each stage process by name, such as "join 1"."""
+        return {w.name: w.child.pid for w in self._watched if w.child is not None}
+
+    def start(self) -> None:
+        """Start every process."""
+        for watched in self._watched:
+            watched.start()
+
+    def watch(self) -> None:
+        """Start again what ends, until `stop`; blocks. Raises UserError when settings are wrong."""
+        while not self._stopping.wait(WATCH_EVERY_S):
+            self.check()
+
+    def check(self) -> None:
+        """Look at every process once; see `watch`."""
+        for watched in self._watched:
+            now = time.monotonic()
+            if watched.child is None:
+                if now >= watched.due and not self._stopping.is_set():
+                    watched.start()
+                continue
+            code = watched.child.poll()
+            if code is not None:
+                self._ended(watched, code, now)
+
+    def _ended(self, watched: _Watched, code: int, now: float) -> None:
+        assert watched.child is not None
+        log_end = watched.child.log_end()
+        if now - watched.started > SETTLED_AFTER_S:
+            watched.failures = 0
+        watched.failures += 1
+        if code == EXIT_USER or watched.failures > FAILURES_MAX:
+            raise UserError(f"stage {watched.name} cannot run. Its log ends with:\n{log_end}")
+        delay_s = min(RESTART_AFTER_S * 2 ** (watched.failures - 1), RESTART_AFTER_MAX_S)
+        last_line = log_end.splitlines()[-1] if log_end else "its log is empty"
+        self._say(
+            f"stage {watched.name} ended with code {code} ({last_line}); starting it again in "
+            f"{delay_s:g} s"
+        )
+        watched.child, watched.due = None, now + delay_s
+
+    def stop(self) -> None:
+        """Stop every process, side by side, within a few seconds."""
+        self._stopping.set()
+        children = [w.child for w in self._watched if w.child is not None]
+        for child in children:
+            child.request_stop()
+        deadline = time.monotonic() + STOP_GRACE_S
+        for child in children:
+            child.stop(max(0.0, deadline - time.monotonic()))

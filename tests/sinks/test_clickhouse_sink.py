@@ -1,0 +1,384 @@
+"""The ClickHouse sink on the real engine: what views say, whatever order and blocks rows come in."""
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import Any
+
+import pandas as pd  # type: ignore[import-untyped]
+import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
+from conftest import DATABASE, Endpoint
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.errors import (
+    DataError,
+    RecalibraError,
+    RefusedStateError,
+    SettingsError,
+    UnavailableError,
+)
+from schemas.events import Alert, AssayContext, DeadLetter, Metric, Outcome, Pair, Prediction
+from schemas.topics import TOPICS
+from sinks.clickhouse import ClickHouseSink
+from sinks.clickhouse_errors import translated
+from sinks.ddl import names
+from sinks.tables import TABLES
+
+NOON_US = 1_715_000_000_123_456
+CONTEXT = AssayContext("lot 7", "reader 2", None, "v3")
+PREDICTION = Prediction(
+    "p", 0, False, "CCO", "logP", CONTEXT, "net", "1", 1.5, predicted_at=NOON_US
+)
+OUTCOME = Outcome("o", 0, False, "CCO", "logP", CONTEXT, 1.25, unit="nM", measured_at=NOON_US + 1)
+PAIR = Pair("pair", 1, "paired", "nM", 1.5, 1.25, PREDICTION, OUTCOME)
+METRIC = Metric("net", "1", "logP", None, None, "all", "mae", 0.25, 0.2, 0.3, 9, NOON_US, 1)
+ALERT = Alert(
+    "alert",
+    1,
+    "open",
+    "net",
+    "1",
+    "logP",
+    "reagent_batch",
+    "lot 7",
+    "page_hinkley",
+    NOON_US,
+    NOON_US + 5,
+    1.5,
+    0.01,
+    40,
+    "It drifts.",
+)
+TOKENS = (f"token {n}" for n in count())
+
+
+def sink_on(endpoint: Endpoint, user: str = "writer", **changes: Any) -> ClickHouseSink:
+    options: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": endpoint.port,
+        "username": user,
+        "password": endpoint.passwords[user],
+        "database": DATABASE,
+    }
+    return ClickHouseSink(**{**options, **changes})
+
+
+@pytest.fixture(scope="module")
+def made(endpoint: Endpoint) -> Iterator[ClickHouseSink]:
+    sink = sink_on(endpoint)
+    sink.ensure_tables()
+    sink.ensure_tables()
+    yield sink
+    sink.close()
+
+
+@pytest.fixture(scope="module")
+def analyst(endpoint: Endpoint, made: ClickHouseSink) -> Iterator[Client]:
+    client = endpoint.client("analyst")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def writer(endpoint: Endpoint, made: ClickHouseSink) -> Iterator[Client]:
+    client = endpoint.client()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def sink(made: ClickHouseSink, writer: Client) -> ClickHouseSink:
+    empty(writer)
+    return made
+
+
+def empty(writer: Client) -> None:
+    for table in TABLES.values():
+        writer.command(f"TRUNCATE TABLE {table.name}")
+
+
+def write(sink: ClickHouseSink, topic: str, *events: Any) -> None:
+    sink.write(topic, events, next(TOKENS))
+
+
+def rows(client: Client, sql: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in client.query(sql).result_rows]
+
+
+def test_every_topic_has_a_table_of_the_columns_it_fills(
+    made: ClickHouseSink, writer: Client
+) -> None:
+    assert TABLES.keys() == TOPICS.keys()
+    assert sorted(table.name for table in TABLES.values()) == names("tables")
+    for table in TABLES.values():
+        described = [row[0] for row in rows(writer, f"DESCRIBE TABLE {table.name}")]
+        assert sorted(described) == sorted(table.columns)
+
+
+@pytest.mark.parametrize("view", names("views"))
+def test_an_analyst_reads_every_view_and_writes_none(analyst: Client, view: str) -> None:
+    assert analyst.query(f"SELECT * FROM {view}").result_rows is not None
+    with pytest.raises(DatabaseError):
+        analyst.command(f"DROP VIEW {view}")
+
+
+def test_values_come_back_exactly(sink: ClickHouseSink, analyst: Client) -> None:
+    features: dict[str, float | str] = {"logp": 0.1, "series": "A’s \\ ω"}
+    early, late = -2_208_988_800_000_000, 7_258_118_399_999_999
+    write(
+        sink,
+        "predictions",
+        PREDICTION._replace(uncertainty=0.1, features=features, predicted_at=early),
+        PREDICTION._replace(event_id="q", value=None, label="active", predicted_at=late),
+        PREDICTION._replace(event_id="r", context=AssayContext(), predicted_at=None),
+    )
+    found = rows(
+        analyst,
+        "SELECT value, label, uncertainty, toUnixTimestamp64Micro(predicted_at), features, "
+        "feature_labels, reagent_batch, operator FROM predictions ORDER BY event_id",
+    )
+    assert found == [
+        (1.5, None, 0.1, early, {"logp": 0.1}, {"series": "A’s \\ ω"}, "lot 7", None),
+        (None, "active", None, late, {}, {}, "lot 7", None),
+        (1.5, None, None, None, {}, {}, None, None),
+    ]
+
+
+def test_the_highest_revision_counts_also_when_an_older_one_comes_later(
+    sink: ClickHouseSink, analyst: Client
+) -> None:
+    big = 2**53 - 1
+    write(sink, "outcomes", OUTCOME._replace(revision=big, value=3.0))
+    write(sink, "outcomes", OUTCOME, OUTCOME._replace(revision=big - 1, value=2.0))
+    assert rows(analyst, "SELECT revision, value FROM outcomes") == [(big, 3.0)]
+
+
+def test_of_two_contents_of_one_revision_the_same_one_counts_in_any_order(
+    sink: ClickHouseSink, analyst: Client, writer: Client
+) -> None:
+    contents = [PREDICTION._replace(value=float(n)) for n in range(6)]
+    winners = set()
+    for order in (contents, contents[::-1], contents[3:] + contents[:3]):
+        empty(writer)
+        for event in order:
+            write(sink, "predictions", event)
+        winners |= set(rows(analyst, "SELECT value FROM predictions"))
+    assert len(winners) == 1
+
+
+def test_retracted_events_are_out_until_a_later_revision_states_them_again(
+    sink: ClickHouseSink, analyst: Client
+) -> None:
+    write(sink, "outcomes", OUTCOME, OUTCOME._replace(event_id="o2"))
+    write(sink, "outcomes", OUTCOME._replace(revision=1, retracted=True, value=None))
+    assert rows(analyst, "SELECT event_id FROM outcomes") == [("o2",)]
+    write(sink, "outcomes", OUTCOME._replace(revision=2, value=7.0))
+    assert rows(analyst, "SELECT value FROM outcomes WHERE event_id = 'o'") == [(7.0,)]
+
+
+def test_an_event_that_moves_to_another_molecule_is_there_once(
+    sink: ClickHouseSink, analyst: Client
+) -> None:
+    write(sink, "outcomes", OUTCOME)
+    moved = OUTCOME._replace(revision=1, molecule_id="CCN")
+    write(sink, "outcomes", moved, OUTCOME._replace(revision=1, retracted=True))
+    assert rows(analyst, "SELECT event_id, molecule_id FROM outcomes") == [("o", "CCN")]
+    # Each lane counts its own row_version: the old lane's retraction may bear the higher one.
+    write(sink, "pairs", PAIR, PAIR._replace(row_version=90, status="retracted"))
+    write(sink, "pairs", PAIR._replace(row_version=3, outcome=moved))
+    assert rows(analyst, "SELECT molecule_id FROM pairs") == [("CCN",)]
+
+
+def test_restated_and_retracted_pairs(sink: ClickHouseSink, analyst: Client) -> None:
+    write(sink, "pairs", PAIR._replace(row_version=5, measured=1.0))
+    write(sink, "pairs", PAIR, PAIR._replace(row_version=4, measured=9.0))
+    assert rows(analyst, "SELECT measured, error FROM pairs") == [(1.0, 0.5)]
+    gone = PAIR._replace(row_version=6, status="retracted", predicted=None, measured=None)
+    write(sink, "pairs", gone)
+    assert rows(analyst, "SELECT * FROM pairs") == []
+    write(sink, "pairs", PAIR._replace(row_version=7, status="superseded"))
+    assert rows(analyst, "SELECT status, error FROM pairs") == [("superseded", 0.25)]
+
+
+def test_a_block_that_comes_twice_is_stored_once(
+    sink: ClickHouseSink, analyst: Client, writer: Client
+) -> None:
+    block = [PAIR._replace(pair_id=f"{n}", row_version=n) for n in range(40_000)]
+    sink.write("pairs", block, "block 1")
+    sink.write("pairs", block, "block 1")
+    stored = "SELECT count() FROM pairs_rows"
+    assert rows(writer, stored) == [(40_000,)]
+    parts = "SELECT count() FROM system.parts WHERE table = 'pairs_rows' AND active"
+    assert rows(writer, parts) == [(1,)]
+    sink.write("pairs", block[:100], "block 2")
+    assert rows(analyst, "SELECT count(), sum(error) FROM pairs") == [(40_000, 10_000.0)]
+
+
+def frame_of(pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Return what the view must hold, by pandas: the highest row_version, none retracted."""
+    frame = pd.DataFrame(
+        [(p.pair_id, p.row_version, p.status, p.predicted, p.measured) for p in pairs],
+        columns=["pair_id", "row_version", "status", "predicted", "measured"],
+    )
+    last = frame.sort_values("row_version").groupby("pair_id").tail(1)
+    last = last[last["status"] != "retracted"]
+    return last.assign(error=last["predicted"] - last["measured"]).sort_values("pair_id")
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_any_order_and_any_blocks_give_what_pandas_says(
+    data: st.DataObject, made: ClickHouseSink, analyst: Client, writer: Client
+) -> None:
+    values = st.floats(-1e6, 1e6, width=32)
+    statuses = st.sampled_from(["paired", "superseded", "retracted"])
+    facts = data.draw(
+        st.dictionaries(
+            st.tuples(st.sampled_from("abcd"), st.integers(0, 5)),
+            st.tuples(statuses, values, values),
+            min_size=1,
+        )
+    )
+    said = [
+        PAIR._replace(pair_id=i, row_version=v, status=s, predicted=p, measured=m)
+        for (i, v), (s, p, m) in facts.items()
+    ]
+    stream = data.draw(st.permutations(said + data.draw(st.lists(st.sampled_from(said)))))
+    empty(writer)
+    cut = data.draw(st.integers(0, len(stream)))
+    write(made, "pairs", *stream[:cut])
+    write(made, "pairs", *stream[cut:])
+    found = rows(analyst, "SELECT pair_id, status, predicted, error FROM pairs ORDER BY pair_id")
+    expected = frame_of(said)[["pair_id", "status", "predicted", "error"]]
+    assert found == list(expected.itertuples(index=False, name=None))
+
+
+def test_accuracy_is_the_last_word_and_its_history_stays(
+    sink: ClickHouseSink, analyst: Client
+) -> None:
+    lot = METRIC._replace(segment_field="reagent_batch", segment_value="")
+    write(sink, "metrics", METRIC, METRIC._replace(at=NOON_US + 9, value=0.5, row_version=2), lot)
+    write(sink, "metrics", METRIC._replace(value=0.75, row_version=3))
+    write(sink, "metrics", METRIC._replace(metric="r2", value=None, low=None, high=None, at=None))
+    latest = "SELECT segment_field, segment_value, metric, value, n FROM accuracy"
+    assert rows(analyst, f"{latest} ORDER BY metric, segment_field NULLS FIRST") == [
+        (None, None, "mae", 0.75, 9),
+        ("reagent_batch", "", "mae", 0.25, 9),
+        (None, None, "r2", None, 9),
+    ]
+    history = "SELECT value, toUnixTimestamp64Micro(at) FROM accuracy_history"
+    assert rows(analyst, f"{history} WHERE segment_field IS NULL ORDER BY at NULLS FIRST") == [
+        (None, None),
+        (0.75, NOON_US),
+        (0.5, NOON_US + 9),
+    ]
+
+
+def test_a_later_undefined_metric_replaces_a_defined_one(
+    sink: ClickHouseSink, analyst: Client
+) -> None:
+    write(sink, "metrics", METRIC)
+    write(sink, "metrics", METRIC._replace(value=None, n=0, at=None, row_version=2))
+    assert rows(analyst, "SELECT value, n, at FROM accuracy") == [(None, 0, None)]
+
+
+def test_alerts_show_the_latest_state_and_keep_the_others(
+    sink: ClickHouseSink, analyst: Client
+) -> None:
+    recovered = ALERT._replace(row_version=2, state="recovered", segment_value=None)
+    write(sink, "alerts", recovered, ALERT._replace(alert_id="other"))
+    write(sink, "alerts", ALERT, ALERT)
+    assert rows(analyst, "SELECT alert_id, state, segment_value FROM alerts ORDER BY 1") == [
+        ("alert", "recovered", None),
+        ("other", "open", "lot 7"),
+    ]
+    history = "SELECT state FROM alert_history WHERE alert_id = 'alert' ORDER BY row_version"
+    assert rows(analyst, history) == [("open",), ("recovered",)]
+
+
+def test_dead_letters_keep_their_bytes(sink: ClickHouseSink, analyst: Client) -> None:
+    letter = DeadLetter("d", "lab.outcomes", 3, 77, None, 2, "E", "why", None, b"\x00\xff\n'")
+    write(sink, "dead-letters", letter, letter._replace(dead_letter_id="e", key=b"\xfe"))
+    write(sink, "dead-letters", letter)
+    found = rows(
+        analyst,
+        "SELECT partition, position, column, hex(key), hex(payload) FROM dead_letters "
+        "ORDER BY dead_letter_id",
+    )
+    assert found == [(3, 77, None, None, "00FF0A27"), (3, 77, None, "FE", "00FF0A27")]
+
+
+def test_an_outage_asks_for_patience_and_the_block_goes_in_afterwards(
+    own_endpoint: Endpoint,
+) -> None:
+    sink = sink_on(own_endpoint)
+    sink.ensure_tables()
+    sink.write("pairs", [PAIR], "first")
+    own_endpoint.stop()
+    for attempt in (sink, sink_on(own_endpoint)):
+        with pytest.raises(UnavailableError) as outage:
+            attempt.write("pairs", [PAIR._replace(pair_id="two")], "second")
+        assert outage.value.retry_after_s > 0
+        with pytest.raises(UnavailableError):
+            attempt.ensure_tables()
+    own_endpoint.start()
+    sink.write("pairs", [PAIR._replace(pair_id="two")], "second")
+    sink.write("pairs", [PAIR], "first")
+    client = own_endpoint.client()
+    assert rows(client, "SELECT pair_id FROM pairs_rows ORDER BY 1") == [("pair",), ("two",)]
+    client.close()
+    sink.close()
+
+
+@pytest.mark.parametrize(
+    ("topic", "event"),
+    [
+        ("outcomes", PAIR),
+        ("pairs", PAIR._replace(row_version=-1)),
+        ("pairs", PAIR._replace(pair_id=None)),  # type: ignore[arg-type]
+        ("metrics", METRIC._replace(value="high")),  # type: ignore[arg-type]
+        ("alerts", ALERT._replace(since=2**70)),
+    ],
+)
+def test_what_no_column_takes_is_the_datas_fault(
+    sink: ClickHouseSink, analyst: Client, topic: str, event: Any
+) -> None:
+    with pytest.raises(DataError):
+        write(sink, topic, event)
+    write(sink, "pairs", PAIR)
+    assert rows(analyst, "SELECT count() FROM pairs") == [(1,)]
+
+
+def test_what_a_person_can_mend_is_said_so(endpoint: Endpoint, sink: ClickHouseSink) -> None:
+    with pytest.raises(SettingsError, match="password"):
+        sink_on(endpoint, password="guess").write("pairs", [PAIR], "t")
+    with pytest.raises(SettingsError, match="rights"):
+        sink_on(endpoint, "analyst").write("pairs", [PAIR], "t")
+    with pytest.raises(SettingsError, match="no table"):
+        sink.write("nonsense", [PAIR], "t")
+    with pytest.raises(RefusedStateError):
+        sink_on(endpoint, database="elsewhere").write("pairs", [PAIR], "t")
+    sink.write("pairs", [], "t")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (241, UnavailableError),
+        (252, UnavailableError),
+        (243, UnavailableError),
+        (159, UnavailableError),
+        (999_999, UnavailableError),
+        (None, UnavailableError),
+        (27, DataError),
+        (516, SettingsError),
+        (60, RefusedStateError),
+    ],
+)
+def test_codes_mean_patience_rejection_or_a_person(
+    code: int | None, kind: type[RecalibraError]
+) -> None:
+    error = translated(DatabaseError("no secret", code=code), "127.0.0.1:1")
+    assert type(error) is kind
