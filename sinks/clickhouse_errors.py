@@ -9,6 +9,7 @@ import logging
 from clickhouse_connect.driver.exceptions import (
     DatabaseError,
     OperationalError,
+    ProgrammingError,
 )
 from clickhouse_connect.driver.exceptions import DataError as DriverDataError
 
@@ -69,6 +70,11 @@ def translated(error: Exception, where: str) -> RecalibraError:
         return known
     if isinstance(error, (DriverDataError, *VALUE_ERRORS)):
         return DataError(f"a value does not fit its column in ClickHouse: {error}")
+    if code is None and isinstance(error, ProgrammingError):
+        return SettingsError(
+            f"ClickHouse at {where} does not let this user write as it must ({error}); check its "
+            "rights and settings"
+        )
     if code is None and isinstance(error, OperationalError):
         return UnavailableError(
             f"ClickHouse at {where} does not answer; start it or wait", RETRY_AFTER_S

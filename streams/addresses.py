@@ -8,6 +8,8 @@ from schemas.errors import UserError
 from streams.local.state import StackAddresses, read_running_stack, read_users
 from streams.settings import Settings
 
+DEMO_FOLDER = "demo"
+
 
 def with_stack(settings: Settings, stack: StackAddresses) -> Settings:
     """Return the settings with a local stack's addresses wherever none is configured."""
@@ -28,10 +30,16 @@ def with_stack(settings: Settings, stack: StackAddresses) -> Settings:
     return settings.model_copy(update={"kafka": kafka, "clickhouse": clickhouse})
 
 
+def running_stack(settings: Settings) -> StackAddresses | None:
+    """Return where the stack of `recalibra up` or of the demo listens, or None."""
+    demo = settings.state_dir / DEMO_FOLDER
+    return read_running_stack(settings.state_dir) or read_running_stack(demo)
+
+
 def resolved(settings: Settings) -> Settings:
     """Return the settings with every address known; raises UserError when one is not."""
     if settings.kafka.bootstrap_servers is None or settings.clickhouse.host is None:
-        stack = read_running_stack(settings.state_dir)
+        stack = running_stack(settings)
         if stack is None:
             raise UserError(
                 "no local stack runs and not both of Kafka and ClickHouse are configured; start "

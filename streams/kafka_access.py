@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from processors.topology import TOPOLOGY
@@ -104,3 +104,15 @@ def _await_created(created: Any) -> None:
     except KafkaException as error:
         if error.args[0].name() != "TOPIC_ALREADY_EXISTS":  # another worker was first
             raise
+
+
+def groups_ready(kafka: KafkaSettings, groups: list[str]) -> bool:
+    """Return whether each consumer group has members and they have their partitions."""
+    admin = AdminClient(client_settings(kafka))
+    try:
+        described = admin.describe_consumer_groups(groups, request_timeout=ADMIN_TIMEOUT_S)
+        return all(
+            found.result().state == ConsumerGroupState.STABLE for found in described.values()
+        )
+    except KafkaException:  # a group that is not there yet, or a broker that is still busy
+        return False

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from processors.store import Store
-from schemas.events import Event
-from schemas.topics import TOPICS, digest
+from schemas.codec import Codec
+from schemas.errors import DataError
+from schemas.events import DeadLetter, Event
+from schemas.topics import TOPICS, digest, key_of
 
 _SHORT_NAMES = {event_type: short for short, event_type in TOPICS.items()}
 
@@ -14,7 +16,10 @@ class Sink(Protocol):
     """Where events come to rest; writing a row again must change nothing."""
 
     def write(self, topic: str, events: Sequence[Event], token: str) -> None:
-        """Write events of one topic; raises UnavailableError when they must be written later."""
+        """Write events of one topic.
+
+        Raises UnavailableError when they must be written later, DataError when never.
+        """
 
 
 class SinkProcessor:
@@ -24,27 +29,52 @@ class SinkProcessor:
     deterministic ids and versions, so that changes nothing.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, codec: Codec) -> None:
         self._sink = sink
+        self._codec = codec
         self._buffers: dict[str, list[Event]] = {}
         self._sequence = 0
 
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
         """Take one event."""
         self._sequence = sequence
-        buffer = self._buffers.setdefault(_SHORT_NAMES[type(event)], [])
-        buffer.append(event)
+        self._buffers.setdefault(_SHORT_NAMES[type(event)], []).append(event)
         return []
 
     def flush(self, store: Store, quiet: bool) -> list[Event]:
-        """Write what was collected; raises UnavailableError with all of it kept."""
+        """Write what was collected and return dead letters for what is refused for good.
+
+        Raises UnavailableError with all of it kept.
+        """
+        refused: list[Event] = []
         for topic in list(self._buffers):
-            events = self._buffers[topic]
-            token = digest(topic, str(self._sequence), str(len(events)), _first_id(events[0]))
-            self._sink.write(topic, events, token)
+            refused += self._write(topic, self._buffers[topic])
             del self._buffers[topic]
+        return refused
+
+    def _write(self, topic: str, events: Sequence[Event]) -> list[Event]:
+        first, last = repr(tuple(events[0])), repr(tuple(events[-1]))
+        token = digest(topic, str(self._sequence), str(len(events)), first, last)
+        try:
+            self._sink.write(topic, events, token)
+        except DataError as error:
+            if len(events) == 1:
+                return [self._dead_letter(topic, events[0], error)]
+            half = len(events) // 2
+            return self._write(topic, events[:half]) + self._write(topic, events[half:])
         return []
 
-
-def _first_id(event: Event) -> str:
-    return repr(tuple(event)[:3])
+    def _dead_letter(self, topic: str, event: Event, error: DataError) -> DeadLetter:
+        payload = self._codec.encode(event)
+        return DeadLetter(
+            dead_letter_id=digest("sink", topic, payload.hex()),
+            origin=f"sink of {topic}",
+            partition=None,
+            position=self._sequence,
+            column=error.column,
+            schema_id=None,
+            error=type(error).__name__,
+            reason=str(error),
+            key=key_of(event),
+            payload=payload,
+        )

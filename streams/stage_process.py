@@ -11,8 +11,10 @@ from processors.topology import TOPOLOGY
 from schemas.errors import RecalibraError, SettingsError, UserError
 from schemas.topics import TOPICS
 from streams.addresses import resolved
+from streams.clickhouse_access import make_sink
 from streams.schema_ids import make_codec
 from streams.settings import Settings, load_settings
+from streams.sink_stage import SinkProcessor
 from streams.stage_app import StageApp
 
 EXIT_USER = 2
@@ -23,26 +25,13 @@ def make_stage(name: str, settings: Settings) -> StageApp:
     """Return the stage of a name; raises SettingsError for an unknown one."""
     codec = make_codec(settings.registry)
     if name == "sink":
-        from sinks.clickhouse import ClickHouseSink
-        from streams.sink_stage import SinkProcessor
-
-        clickhouse = settings.clickhouse
-
-        def make_sink() -> SinkProcessor:
-            return SinkProcessor(
-                ClickHouseSink(
-                    host=str(clickhouse.host),
-                    port=clickhouse.port,
-                    username=clickhouse.username,
-                    password=clickhouse.password.get_secret_value(),
-                    database=clickhouse.database,
-                    secure=clickhouse.secure,
-                )
-            )
-
         read_elsewhere = {short for stage in TOPOLOGY for short in stage.inputs}
         owned = tuple(short for short in TOPICS if short not in read_elsewhere)
-        return StageApp("sink", tuple(TOPICS), owned, make_sink, codec, settings)
+
+        def make_processor() -> SinkProcessor:
+            return SinkProcessor(make_sink(settings.clickhouse), codec)
+
+        return StageApp("sink", tuple(TOPICS), owned, make_processor, codec, settings)
     for stage in TOPOLOGY:
         if stage.name == name:
             return StageApp(

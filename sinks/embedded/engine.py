@@ -13,7 +13,7 @@ import chdb
 from chdb.state.sqlitelike import Connection
 
 from schemas.errors import RefusedStateError
-from sinks.embedded.access import GRANTS, LIMITS, WRITER
+from sinks.embedded.access import LIMITS, WRITER
 from sinks.embedded.directory import CONFIG, Directory
 
 _STORE = "store"
@@ -50,12 +50,12 @@ class Lane:
         found = self.connection._conn.classify_query(sql, database)
         return Classified(found["query_class"].name, found["statement_count"])
 
-    def raw(self, sql: str, **params: str) -> bytes:
+    def raw(self, sql: str, /, **params: str) -> bytes:
         """Return the answer to `sql` as TabSeparatedRaw; `params` fill its {name:Type}."""
         escaped = {name: value.translate(_ESCAPES) for name, value in params.items()}
         return self.connection.query(sql, "TabSeparatedRaw", params=escaped).bytes() or b""
 
-    def text(self, sql: str, **params: str) -> str:
+    def text(self, sql: str, /, **params: str) -> str:
         """Return the answer to `sql` as text, without the last line's end."""
         return self.raw(sql, **params).decode().removesuffix("\n")
 
@@ -92,13 +92,11 @@ class Engine:
             ) from error
 
     def open(self, role: str, tag: str) -> Lane:
-        """Return a new connection that may do what `role` may; the caller closes it."""
+        """Return a new connection with a role of `access.GRANTS`; the caller closes it."""
         settings = {"log_comment": tag, **LIMITS[role]}
         options = "&".join(f"{name}={value}" for name, value in settings.items())
         connection = chdb.connect(f"{_STORE}?{options}")
         try:
-            if role not in GRANTS:
-                raise ValueError(f"no such role: {role}")
             connection.query(f"SET ROLE {role}", "TabSeparated")
         except BaseException:
             connection.close()

@@ -22,6 +22,7 @@ def command(stages: str, processes: int) -> None:
     """
     from schemas.errors import SettingsError
     from streams.addresses import as_environment, resolved
+    from streams.clickhouse_access import ensure_tables
     from streams.kafka_access import ensure_topics
     from streams.settings import load_settings
     from streams.stopping import until_stopped
@@ -36,6 +37,8 @@ def command(stages: str, processes: int) -> None:
         )
     settings = resolved(load_settings())
     ensure_topics(settings.kafka)
+    if "sink" in wanted:
+        ensure_tables(settings.clickhouse)
     logs = settings.state_dir / "logs"
     supervisor = Supervisor(wanted, processes, as_environment(settings), logs, click.echo)
     with until_stopped(supervisor.stop):

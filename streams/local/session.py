@@ -1,17 +1,23 @@
 """The local stack with its worker: what `recalibra up` and the demo run."""
 
 import shlex
+import shutil
 import time
 from collections.abc import Callable
 
 from schemas.topics import TOPICS
-from streams.addresses import as_environment, with_stack
-from streams.kafka_access import ensure_topics, stage_names
+from schemas.errors import OursError, UserError
+from streams.addresses import DEMO_FOLDER, as_environment, with_stack
+from streams.clickhouse_access import ensure_tables
+from streams.kafka_access import ensure_topics, groups_ready, stage_names
 from streams.local.stack import LocalStack
+from streams.local.state import read_running_stack
 from streams.settings import Settings
 from streams.supervisor import Supervisor
 
 LOOK_EVERY_S = 0.2
+STAGES_TIMEOUT_S = 60.0
+DEFAULT_QUERY = "SELECT metric, value, n FROM accuracy WHERE window = 'all' FORMAT PrettyCompact"
 
 
 class LocalSession:
@@ -46,12 +52,27 @@ class LocalSession:
         self.stack.start()
         self.settings = with_stack(self.settings, self.stack.addresses)
         ensure_topics(self.settings.kafka)
+        ensure_tables(self.settings.clickhouse)
         logs = self.settings.state_dir / "logs"
         self._say(f"Starting the stages {', '.join(stage_names())}")
         self.supervisor = Supervisor(
             stage_names(), self._processes, as_environment(self.settings), logs, self._say
         )
         self.supervisor.start()
+        self._await_stages()
+
+    def _await_stages(self) -> None:
+        """Return when every stage has its partitions; until then results would only queue up."""
+        kafka = self.settings.kafka
+        groups = [f"{kafka.topic_prefix}-{stage}" for stage in stage_names()]
+        deadline = time.monotonic() + STAGES_TIMEOUT_S
+        while not groups_ready(kafka, groups):
+            self.check()
+            if time.monotonic() > deadline:
+                logs = self.settings.state_dir / "logs"
+                raise OursError(f"the stages were not ready in time; see the logs in {logs}")
+            time.sleep(LOOK_EVERY_S)
+        self._say("The stages are ready")
 
     def check(self) -> None:
         """Start again what ended of the stages; raises OursError when a service died."""
@@ -81,11 +102,10 @@ class LocalSession:
         login = f"-u analyst:{user.password}"
         return f"curl -s {login} {shlex.quote(url)} --data-binary {shlex.quote(query)}"
 
-    def welcome(self) -> str:
-        """Return what a person needs to know to use the running stack."""
+    def welcome(self, query: str = DEFAULT_QUERY) -> str:
+        """Return what a person needs to know to use the running stack, with a query to paste."""
         kafka, clickhouse = self.settings.kafka, self.settings.clickhouse
         topics = ", ".join(f"{kafka.topic_prefix}.{short}" for short in TOPICS)
-        query = "SELECT metric, value, n FROM accuracy WHERE window = 'all' FORMAT PrettyCompact"
         return (
             f"Kafka       {kafka.bootstrap_servers}   topics {topics}\n"
             f"ClickHouse  http://{clickhouse.host}:{clickhouse.port}   "
@@ -95,3 +115,17 @@ class LocalSession:
             f"Logs        {self.settings.state_dir / 'logs'}\n"
             "Ctrl-C stops."
         )
+
+
+def fresh_demo_session(settings: Settings, say: Callable[[str], None]) -> LocalSession:
+    """Return a session of its own for the demo, with nothing of an earlier run in it.
+
+    Raises UserError while another demo runs.
+    """
+    folder = settings.state_dir / DEMO_FOLDER
+    if (running := read_running_stack(folder)) is not None:
+        raise UserError(f"a demo runs already (process {running.pid}); stop it with Ctrl-C first")
+    shutil.rmtree(folder, ignore_errors=True)
+    cache = settings.cache_dir or settings.state_dir / "cache"
+    own = settings.model_copy(update={"state_dir": folder, "cache_dir": cache})
+    return LocalSession(own, say=say)

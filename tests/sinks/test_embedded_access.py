@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import urllib3
 from clickhouse_connect.driver.exceptions import DatabaseError
-from conftest import DATABASE, Endpoint
+from embedded_endpoint import DATABASE, Endpoint
 
 from schemas.errors import SettingsError
 from sinks.embedded.access import read_users

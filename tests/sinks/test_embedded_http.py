@@ -16,7 +16,7 @@ import urllib3
 import zstandard
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
-from conftest import DATABASE, Endpoint
+from embedded_endpoint import DATABASE, Endpoint
 
 TIME = dt.datetime(2024, 5, 6, 7, 8, 9, 123456)
 ROWS = [(1, "x", None, 0.5), (2, "it's \\ ω\t\n", TIME, None)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
-from conftest import ROOT, STOP_S_MAX, Endpoint
+from embedded_endpoint import ROOT, STOP_S_MAX, Endpoint
 
 START_S_MAX = 20.0
 

@@ -1,16 +1,12 @@
-"""The local stack with the real Kafka broker alone: clients, restart, crash, refusals."""
+"""The local stack with the real Kafka broker alone: clients, settings, refusals."""
 
 import re
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     ConfigResource,
@@ -27,15 +23,6 @@ from streams.local.stack import LocalStack
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHARED_CACHE = REPOSITORY / ".recalibra" / "cache"
 DEADLINE_S = 30.0
-TOPIC = "lab.predictions"
-RUN_IN_ANOTHER_PROCESS = """
-import sys, time
-from pathlib import Path
-from streams.local.stack import LocalStack
-with LocalStack(Path(sys.argv[1]), Path(sys.argv[2]), clickhouse=False):
-    print("ready", flush=True)
-    time.sleep(600)
-"""
 
 
 def kafka_only(state_dir: Path, **options: object) -> LocalStack:
@@ -55,91 +42,9 @@ def create_topic(bootstrap_servers: str, topic: str) -> None:
     admin.create_topics([NewTopic(topic, num_partitions=1)])[topic].result(DEADLINE_S)
 
 
-def produce(bootstrap_servers: str, values: list[bytes]) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap_servers})
-    errors: list[object] = []
-    for value in values:
-        producer.produce(TOPIC, value, on_delivery=lambda error, _: errors.append(error))
-    assert producer.flush(DEADLINE_S) == 0
-    assert errors == [None] * len(values)
-
-
-def consume(bootstrap_servers: str, count: int) -> list[bytes]:
-    """Read the topic of one partition from its start, as a consumer group."""
-    settings = {"bootstrap.servers": bootstrap_servers, "auto.offset.reset": "earliest"}
-    consumer = Consumer({**settings, "group.id": "test", "enable.auto.commit": False})
-    consumer.subscribe([TOPIC])
-    found: list[bytes] = []
-    deadline = time.monotonic() + DEADLINE_S
-    while len(found) < count:
-        assert time.monotonic() < deadline, f"only {len(found)} of {count} records"
-        found += [message.value() or b"" for message in consumer.consume(count, 0.2)]
-    low, high = consumer.get_watermark_offsets(TopicPartition(TOPIC, 0), DEADLINE_S)
-    consumer.close()
-    assert (low, high) == (0, count)
-    return found
-
-
-def wait_until_gone(processes: list[psutil.Process]) -> None:
-    def is_alive(process: psutil.Process) -> bool:
-        try:
-            return bool(process.status() != psutil.STATUS_ZOMBIE)
-        except psutil.NoSuchProcess:
-            return False
-
-    wait_until(lambda: not any(is_alive(one) for one in processes), f"left: {processes}")
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-
-
-def processes_of(stack: LocalStack) -> list[psutil.Process]:
-    launchers = [psutil.Process(pid) for pid in stack.process_ids.values()]
-    return [*launchers, *(one for launcher in launchers for one in launcher.children(True))]
-
-
 def java_of(stack: LocalStack) -> psutil.Process:
     (java,) = psutil.Process(stack.process_ids["Kafka"]).children()
     return java
-
-
-def test_data_survive_stop_and_the_death_of_every_process(tmp_path: Path) -> None:
-    # A comma, a blank and an umlaut: neither Java nor a properties file takes them as they are.
-    folder = tmp_path / "Zürich, lab 1"
-    values = [str(number).encode() for number in range(150)]
-    with kafka_only(folder) as stack:
-        create_topic(stack.bootstrap_servers, TOPIC)
-        produce(stack.bootstrap_servers, values[:100])
-        java_of(stack).kill()
-        with pytest.raises(OursError, match="Kafka ended unexpectedly with code 137") as caught:
-            stack.monitor(threading.Event())
-        assert str(folder / "logs" / "kafka.log") in str(caught.value)
-    assert state.read_running_stack(folder) is None
-
-    command = [sys.executable, "-c", RUN_IN_ANOTHER_PROCESS, str(folder), str(SHARED_CACHE)]
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == b"ready\n"
-        found = state.read_running_stack(folder)
-        assert found is not None
-        assert found.pid == parent.pid
-        assert consume(found.bootstrap_servers, 100) == values[:100]
-        produce(found.bootstrap_servers, values[100:])
-        processes = psutil.Process(parent.pid).children(recursive=True)
-        assert {"java"} < {one.name() for one in processes}
-        parent.kill()
-    # At once: the next start waits for what the killed one left behind.
-    with kafka_only(folder, maven_repository=f"http://{LOOPBACK}:9") as stack:
-        wait_until_gone(processes)
-        assert consume(stack.bootstrap_servers, 150) == values
-        processes = processes_of(stack)
-        assert len(processes) == 2
-    wait_until_gone(processes)
-    assert state.read_running_stack(folder) is None
 
 
 def test_clients_are_sent_to_the_address_they_know(stack: LocalStack) -> None:

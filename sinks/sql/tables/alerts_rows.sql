@@ -18,5 +18,5 @@ CREATE TABLE IF NOT EXISTS alerts_rows
     reason String
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (alert_id, row_version)
+ORDER BY (alert_id, row_version, state)
 SETTINGS non_replicated_deduplication_window = 1000
