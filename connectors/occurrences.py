@@ -47,7 +47,7 @@ class Occurrences:
             batch.put(identity, count.to_bytes(_COUNT_BYTES, "big"))
         options = WriteOptions()
         # A property in truth; the stub takes it for a method.
-        options.disable_wal = True  # type: ignore[method-assign, assignment]
+        options.disable_wal = True
         self._store.write(batch, options)
         self._buffer.clear()
 

@@ -55,7 +55,7 @@ class AlertKeeper:
 
     def __init__(self, subject: Subject, state: dict[str, Any] | None = None) -> None:
         self._subject = subject
-        fresh = {"opened": 0, "alert": None, "pairs": 0, "scores": []}
+        fresh: dict[str, Any] = {"opened": 0, "alert": None, "pairs": 0, "scores": []}
         self._state: dict[str, Any] = dict(state) if state else fresh
 
     @property
@@ -149,11 +149,11 @@ class AlertKeeper:
             own = [record for record in since if record.context[column] == value]
             started = min((r.at for r in own if r.at is not None), default=alert.since)
         effect = _effect_sd(own, before)
-        field, value = cause.level or (None, None)
+        named = cause.level or (None, None)
         said = alert._replace(
             row_version=sequence,
-            segment_field=field,
-            segment_value=value,
+            segment_field=named[0],
+            segment_value=named[1],
             since=started,
             effect_sd=effect,
             p_value=cause.p_value if cause.p_value is not None else alert.p_value,

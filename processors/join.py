@@ -74,7 +74,7 @@ class Join:
     def _events(self, kind: bytes, key: bytes, store: Store) -> Iterator[Event]:
         event_type = Prediction if kind == PREDICTION_KIND else Outcome
         for _, value in store.scan(_prefix(kind, key)):
-            yield self._codec.decode(value, event_type)  # type: ignore[type-var]
+            yield self._codec.decode(value, event_type)
 
     def _prediction_changed(
         self, old: Prediction | None, new: Prediction, key: bytes, sequence: int, store: Store

@@ -12,6 +12,8 @@ import orjson
 
 from processors import keys
 from processors.alerting import AlertKeeper, Subject
+from processors.detectors import all_detectors
+from processors.metrics import all_metrics
 from processors.series import Scored, SeriesName, scored, series_of
 from processors.series_state import SeriesState
 from processors.store import Store
@@ -45,6 +47,9 @@ class Monitor:
     """
 
     def __init__(self) -> None:
+        # Imported now and not while the first events wait.
+        all_metrics()
+        all_detectors()
         self._series: dict[SeriesId, SeriesState] = {}
         self._dirty: dict[SeriesId, None] = {}
         self._pending: dict[SeriesId, None] | None = None
@@ -90,7 +95,7 @@ class Monitor:
         """
         pending = self._pending_series(store)
         published: list[Event] = []
-        due = {series: None for series in self._dirty} | (pending if quiet else {})
+        due = dict.fromkeys(self._dirty) | (pending if quiet else {})
         for series in due:
             subject, name = series
             state = self._state(series, store)

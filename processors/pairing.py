@@ -1,4 +1,4 @@
-"""Which predictions an outcome meets, and in what standing. No state: a rule over sets of events."""
+"""Which predictions an outcome meets, and in what standing: a rule over sets of events."""
 
 from collections.abc import Iterable
 

@@ -35,7 +35,7 @@ class Scored(NamedTuple):
 
     @property
     def error(self) -> float | None:
-        """Prediction − outcome; for labels 1 when they differ, else 0; None when neither is there."""
+        """Prediction − outcome; for labels 1 if they differ, else 0; None if neither is there."""
         if self.predicted is not None and self.measured is not None:
             return self.predicted - self.measured
         if self.labelled:

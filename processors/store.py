@@ -51,7 +51,8 @@ class MemoryStore:
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, or None."""
-        return self._items.get(key)
+        value: bytes | None = self._items.get(key)
+        return value
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set the value of `key`."""

@@ -1,7 +1,7 @@
 """The picture as data: which stages there are, what each reads and writes, and what it does.
 
-    predictions ┐
-    outcomes ───┴► join ─► pairs ─► monitor ─► metrics, alerts
+predictions ┐
+outcomes ───┴► join ─► pairs ─► monitor ─► metrics, alerts
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from schemas.codec import Codec
 
 
 class Stage(NamedTuple):
-    """One stage: the short names of the topics it reads and writes, and how its processor is made."""
+    """A stage: short names of the topics it reads and writes, how its processor is made."""
 
     name: str
     inputs: tuple[str, ...]

@@ -31,20 +31,20 @@ class Measured(NamedTuple):
 
 
 def _values(rows: Sequence[Scored]) -> Values | None:
-    numeric = [(r.predicted, r.measured) for r in rows if r.numeric]
-    ranked = [
-        (r.probability, r.measured_label)
-        for r in rows
-        if r.probability is not None and r.measured_label is not None
-    ]
-    if not numeric and not ranked:
+    predicted: list[float] = []
+    measured: list[float] = []
+    probabilities: list[float] = []
+    labels: list[str] = []
+    for row in rows:
+        if row.predicted is not None and row.measured is not None:
+            predicted.append(row.predicted)
+            measured.append(row.measured)
+        if row.probability is not None and row.measured_label is not None:
+            probabilities.append(row.probability)
+            labels.append(row.measured_label)
+    if not predicted and not labels:
         return None
-    return Values(
-        [p for p, _ in numeric],
-        [m for _, m in numeric],
-        [p for p, _ in ranked],
-        [label for _, label in ranked],
-    )
+    return Values(predicted, measured, probabilities, labels)
 
 
 def _newest(scan: Scan, pairs: int) -> list[Scored]:
@@ -52,7 +52,12 @@ def _newest(scan: Scan, pairs: int) -> list[Scored]:
 
 
 def _window(
-    window: str, n: int, at: int | None, moments: Moments, confusion: Confusion, ranks: Values | None
+    window: str,
+    n: int,
+    at: int | None,
+    moments: Moments,
+    confusion: Confusion,
+    ranks: Values | None,
 ) -> Iterator[Measured]:
     yield Measured(window, "n", Estimate(float(n), None, None, n), at)
     for name, estimate in compute(moments, confusion, ranks):

@@ -1,4 +1,6 @@
-"""Events to bytes and back: Avro in Confluent's wire format (a zero byte, a 4-byte schema id, the record).
+"""Events to bytes and back: Avro in Confluent's wire format.
+
+A message value is a zero byte, a 4-byte schema id and the record.
 
 Times stay integers: the logical types in the `.avsc` are for other readers, so they are taken off
 the schemas used here. Source: https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/
@@ -79,7 +81,7 @@ def as_record(event: Any) -> dict[str, Any]:
             record[field] = as_record(record[field])
     if "context" in record:
         record["context"] = record["context"]._asdict()
-    if record.get("features"):
+    if "features" in record:
         # Equal events must give equal bytes, whatever order a dict was filled in.
         record["features"] = dict(sorted(record["features"].items()))
     return record

@@ -1,8 +1,11 @@
 """The event types, field for field as their `.avsc` (a test holds them equal).
 
-Times are integers: microseconds since 1970 in UTC. None means "not stated" wherever a type allows it.
+Times are integers: microseconds since 1970 in UTC. None means "not stated" wherever a type allows
+it.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 CONTEXT_FIELDS = ("reagent_batch", "instrument", "operator", "protocol_version")
@@ -34,7 +37,7 @@ class Prediction(NamedTuple):
     uncertainty: float | None = None
     unit: str | None = None
     predicted_at: int | None = None
-    features: dict[str, float | str] = {}
+    features: Mapping[str, float | str] = MappingProxyType({})
 
 
 class Outcome(NamedTuple):

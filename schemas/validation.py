@@ -75,7 +75,8 @@ def check_prediction(event: Prediction) -> None:
             _text(f"feature:{name}", feature)
         else:
             _number(f"feature:{name}", feature, -NUMBER_MAX, NUMBER_MAX)
-    if not event.retracted and event.value is event.label is event.probability is None:
+    given = (event.value, event.label, event.probability)
+    if not event.retracted and all(part is None for part in given):
         raise InvalidValueError("a prediction needs a value, a label or a probability", "value")
 
 
@@ -87,5 +88,5 @@ def check_outcome(event: Outcome) -> None:
         raise InvalidValueError(
             f"qualifier is {event.qualifier!r}; allowed are {' '.join(QUALIFIERS)}", "qualifier"
         )
-    if not event.retracted and event.value is event.label is None:
+    if not event.retracted and event.value is None and event.label is None:
         raise InvalidValueError("an outcome needs a value or a label", "value")

@@ -11,20 +11,23 @@ from streams.settings import Settings
 DEMO_FOLDER = "demo"
 
 
-def with_stack(settings: Settings, stack: StackAddresses) -> Settings:
-    """Return the settings with a local stack's addresses wherever none is configured."""
+def with_stack(settings: Settings, stack: StackAddresses, role: str = "writer") -> Settings:
+    """Return the settings with a local stack's addresses wherever none is configured.
+
+    `role`, "writer" or "analyst", says as whom ClickHouse is used.
+    """
     kafka, clickhouse = settings.kafka, settings.clickhouse
-    if kafka.bootstrap_servers is None:
+    if kafka.bootstrap_servers is None and stack.bootstrap_servers:
         kafka = kafka.model_copy(update={"bootstrap_servers": stack.bootstrap_servers})
-    if clickhouse.host is None:
-        writer = read_users(Path(stack.users_file))["writer"]
+    if clickhouse.host is None and stack.clickhouse_port:
+        user = read_users(Path(stack.users_file))[role]
         clickhouse = clickhouse.model_copy(
             update={
                 "host": stack.clickhouse_host,
                 "port": stack.clickhouse_port,
                 "database": stack.clickhouse_database,
-                "username": "writer",
-                "password": SecretStr(writer.password),
+                "username": role,
+                "password": SecretStr(user.password),
             }
         )
     return settings.model_copy(update={"kafka": kafka, "clickhouse": clickhouse})
@@ -36,7 +39,7 @@ def running_stack(settings: Settings) -> StackAddresses | None:
     return read_running_stack(settings.state_dir) or read_running_stack(demo)
 
 
-def resolved(settings: Settings) -> Settings:
+def resolved(settings: Settings, role: str = "writer") -> Settings:
     """Return the settings with every address known; raises UserError when one is not."""
     if settings.kafka.bootstrap_servers is None or settings.clickhouse.host is None:
         stack = running_stack(settings)
@@ -46,7 +49,7 @@ def resolved(settings: Settings) -> Settings:
                 "one with `recalibra up`, or set RECALIBRA_KAFKA_BOOTSTRAP_SERVERS and "
                 "RECALIBRA_CLICKHOUSE_HOST"
             )
-        settings = with_stack(settings, stack)
+        settings = with_stack(settings, stack, role)
     return settings
 
 

@@ -1,11 +1,40 @@
 """How every client of ours reaches ClickHouse."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from streams.settings import ClickHouseSettings
 
 if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
     from sinks.clickhouse import ClickHouseSink
+
+
+@contextmanager
+def asking(clickhouse: ClickHouseSettings) -> Iterator["Client"]:
+    """Give a client for questions; raises what `sinks.clickhouse_errors` makes of its errors."""
+    import clickhouse_connect
+    from clickhouse_connect.driver.exceptions import ClickHouseError
+
+    from sinks.clickhouse_errors import translated
+
+    try:
+        client = clickhouse_connect.get_client(
+            host=str(clickhouse.host),
+            port=clickhouse.port,
+            username=clickhouse.username,
+            password=clickhouse.password.get_secret_value(),
+            database=clickhouse.database,
+            interface="https" if clickhouse.secure else "http",
+        )
+        try:
+            yield client
+        finally:
+            client.close()
+    except (ClickHouseError, OSError) as error:
+        raise translated(error, f"{clickhouse.host}:{clickhouse.port}") from error
 
 
 def make_sink(clickhouse: ClickHouseSettings) -> "ClickHouseSink":

@@ -19,7 +19,7 @@ DELETE_RETENTION_MS = str(7 * 24 * 3600 * 1000)
 
 
 def client_settings(kafka: KafkaSettings) -> dict[str, Any]:
-    """Return librdkafka's settings for reaching the cluster; raises UserError without an address."""
+    """Return librdkafka's settings for the cluster; raises UserError without an address."""
     if kafka.bootstrap_servers is None:
         raise UserError(
             "no Kafka is configured and no local stack runs; start one with `recalibra up`, or set "

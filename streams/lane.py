@@ -152,9 +152,7 @@ class Lane:
         try:
             event = self._codec.decode(record.value, self._types[topic])
             if len(record.value or b"") > EVENT_BYTES_MAX:
-                raise InvalidValueError(
-                    f"the record has {len(record.value or b'')} bytes; {EVENT_BYTES_MAX} are allowed"
-                )
+                raise InvalidValueError(f"the record is larger than {EVENT_BYTES_MAX} bytes")
             if isinstance(event, Prediction):
                 check_prediction(event)
             elif isinstance(event, Outcome):
@@ -224,8 +222,7 @@ class Lane:
                 logged.append(message.offset() or 0)
 
         consumed = [
-            TopicPartition(topic, partition, offset)
-            for topic, offset in self.next_offsets.items()
+            TopicPartition(topic, partition, offset) for topic, offset in self.next_offsets.items()
         ]
         try:
             self._producer.begin_transaction()
@@ -241,7 +238,12 @@ class Lane:
         return logged[0] + 1
 
     def _produce(
-        self, topic: str, partition: int, key: bytes | None, value: bytes | None, on_delivery: Any = None
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        on_delivery: Any = None,
     ) -> None:
         extra = {} if on_delivery is None else {"on_delivery": on_delivery}
         while True:

@@ -67,9 +67,8 @@ class LaneStore:
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, pending changes included, or None."""
-        if key in self._pending:
-            return self._pending[key]
-        value: bytes | None = self._db.get(key)
+        pending = key in self._pending
+        value: bytes | None = self._pending[key] if pending else self._db.get(key)
         return value
 
     def put(self, key: bytes, value: bytes) -> None:

@@ -1,4 +1,6 @@
-"""Settings: one commented TOML file, overridden by RECALIBRA_* variables. The only reader of either.
+"""Settings: one commented TOML file, overridden by RECALIBRA_* variables.
+
+This is the only reader of either.
 
 `recalibra.toml` in the working directory is read, or the file RECALIBRA_CONFIG names. A variable is
 RECALIBRA_, the section, an underscore, the name: RECALIBRA_KAFKA_BOOTSTRAP_SERVERS.

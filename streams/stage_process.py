@@ -6,6 +6,7 @@ when anything fails, and 2 when the settings must be mended first.
 
 import logging
 import sys
+from functools import partial
 
 from processors.topology import TOPOLOGY
 from schemas.errors import RecalibraError, SettingsError, UserError
@@ -34,11 +35,13 @@ def make_stage(name: str, settings: Settings) -> StageApp:
         return StageApp("sink", tuple(TOPICS), owned, make_processor, codec, settings)
     for stage in TOPOLOGY:
         if stage.name == name:
+            # Made once for nothing: what is slow to import is imported before events wait for it.
+            stage.make_processor(codec)
             return StageApp(
                 name,
                 stage.inputs,
                 stage.inputs,
-                lambda: stage.make_processor(codec),
+                partial(stage.make_processor, codec),
                 codec,
                 settings,
             )

@@ -99,6 +99,7 @@ class Supervisor:
     def _ended(self, watched: _Watched, code: int, now: float) -> None:
         assert watched.child is not None
         log_end = watched.child.log_end()
+        watched.child.stop(0.0)  # whatever it had started must not outlive it
         if now - watched.started > SETTLED_AFTER_S:
             watched.failures = 0
         watched.failures += 1

@@ -9,7 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import NamedTuple, Protocol
 
-State = list[float | int | None | list[float]]
+State = list[float | int | list[float] | None]
 
 
 class Observation(NamedTuple):
@@ -47,7 +47,7 @@ class Detector(Protocol):
 class DetectorFile(Protocol):
     """What a file of this folder gives."""
 
-    def Detector(self, state: State | None = None) -> Detector:  # noqa: N802 — it is a class
+    def Detector(self, state: State | None = None) -> Detector:
         """Return a detector that goes on from `state`, or a fresh one for None."""
 
 
@@ -58,4 +58,4 @@ def all_detectors() -> dict[str, DetectorFile]:
     >>> sorted(all_detectors())
     ['kolmogorov_smirnov', 'page_hinkley']
     """
-    return {m.name: import_module(f"{__name__}.{m.name}") for m in iter_modules(__path__)}  # type: ignore[misc]
+    return {m.name: import_module(f"{__name__}.{m.name}") for m in iter_modules(__path__)}

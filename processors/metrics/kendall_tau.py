@@ -1,6 +1,7 @@
 """Rank correlation of prediction and outcome."""
 
 import math
+from typing import Literal
 
 from scipy.stats import kendalltau
 
@@ -35,7 +36,7 @@ def get(summary: Values) -> Estimate:
     if (predicted == predicted[0]).all():
         return undefined(n, "constant predictions")
     # The p-value is not used: its cheap form, which SciPy cannot give for two pairs.
-    method = "asymptotic" if n > 2 else "auto"
+    method: Literal["asymptotic", "auto"] = "asymptotic" if n > 2 else "auto"
     value = float(kendalltau(predicted, measured, method=method).statistic)
     if round(abs(value), 12) == 1.0:  # SciPy's two square roots miss 1 by a bit
         value = math.copysign(1.0, value)

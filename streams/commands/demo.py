@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 QUERY = (
     "SELECT segment, metric, round(value, 3) AS value, n FROM accuracy "
-    "WHERE window = 'last:50' AND metric IN ('rmse', 'me') ORDER BY segment, metric "
-    "FORMAT PrettyCompact"
+    "WHERE window = 'last:50' AND metric IN ('rmse', 'me') ORDER BY segment, metric"
 )
 
 
@@ -66,6 +65,8 @@ def command(
         if not once:
             click.echo(session.welcome(QUERY), err=as_json)
             session.stay()
+    if not once:
+        click.echo("stopped; nothing is left running", err=as_json)
 
 
 def _play(session: "LocalSession", story: "Story", started: float, as_json: bool) -> None:

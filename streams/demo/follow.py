@@ -7,7 +7,7 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, TopicPartition
 
 from schemas.codec import Codec
-from schemas.events import Alert, Metric, Pair
+from schemas.events import Alert, DeadLetter, Metric, Pair
 from schemas.topics import TOPICS, topic_name
 from streams.kafka_access import client_settings
 from streams.settings import KafkaSettings
@@ -56,7 +56,7 @@ class Follower:
             if message.error():
                 continue
             short = self._names[message.topic() or ""]
-            event = self._codec.decode(message.value(), TOPICS[short])  # type: ignore[type-var]
+            event = self._codec.decode(message.value(), TOPICS[short])
             if isinstance(event, Pair):
                 self._take_pair(event)
             elif isinstance(event, Metric):
@@ -64,7 +64,7 @@ class Follower:
                 self.metrics[*segment, event.window, event.metric] = event
             elif isinstance(event, Alert):
                 self.alerts[event.alert_id] = event
-            else:
+            elif isinstance(event, DeadLetter):
                 self.dead_letter_ids.add(event.dead_letter_id)
 
     def _take_pair(self, pair: Pair) -> None:

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from schemas.events import Alert
+from streams.clickhouse_access import asking
 from streams.settings import ClickHouseSettings
 
 VIEWS = ("predictions", "outcomes", "pairs", "accuracy", "alerts", "dead_letters")
@@ -23,27 +24,10 @@ class Report(NamedTuple):
 
 def rows_in_clickhouse(clickhouse: ClickHouseSettings) -> dict[str, int]:
     """Return how many rows an analyst finds in each view."""
-    import clickhouse_connect
-
-    client = clickhouse_connect.get_client(
-        host=str(clickhouse.host),
-        port=clickhouse.port,
-        username=clickhouse.username,
-        password=clickhouse.password.get_secret_value(),
-        database=clickhouse.database,
-        interface="https" if clickhouse.secure else "http",
-    )
-    try:
-        return {
-            view: int(
-                client.query(
-                    "SELECT count() FROM {view:Identifier}", parameters={"view": view}
-                ).result_rows[0][0]
-            )
-            for view in VIEWS
-        }
-    finally:
-        client.close()
+    question = "SELECT count() FROM {view:Identifier}"
+    with asking(clickhouse) as client:
+        answers = {view: client.query(question, parameters={"view": view}) for view in VIEWS}
+    return {view: int(answer.result_rows[0][0]) for view, answer in answers.items()}
 
 
 def newest_first(alerts: dict[str, Alert]) -> list[Alert]:

@@ -1,12 +1,11 @@
 """The local stack with its worker: what `recalibra up` and the demo run."""
 
-import shlex
 import shutil
 import time
 from collections.abc import Callable
 
-from schemas.topics import TOPICS
 from schemas.errors import OursError, UserError
+from schemas.topics import TOPICS
 from streams.addresses import DEMO_FOLDER, as_environment, with_stack
 from streams.clickhouse_access import ensure_tables
 from streams.kafka_access import ensure_topics, groups_ready, stage_names
@@ -17,7 +16,7 @@ from streams.supervisor import Supervisor
 
 LOOK_EVERY_S = 0.2
 STAGES_TIMEOUT_S = 60.0
-DEFAULT_QUERY = "SELECT metric, value, n FROM accuracy WHERE window = 'all' FORMAT PrettyCompact"
+DEFAULT_QUERY = "SELECT metric, value, n FROM accuracy WHERE window = 'all'"
 
 
 class LocalSession:
@@ -92,26 +91,27 @@ class LocalSession:
             self.supervisor.stop()
         self.stack.stop()
 
-    def query_line(self, query: str) -> str:
-        """Return a shell line that asks ClickHouse as the read-only analyst."""
+    def _ask_lines(self, query: str) -> str:
+        """Return shell lines that put a question, one with our program and one with curl."""
         clickhouse = self.settings.clickhouse
+        lines = f'Ask         .venv/bin/recalibra query "{query}"'
         user = self.stack.clickhouse_users.get("analyst")
-        if user is None:
-            return f"recalibra query {shlex.quote(query)}"
-        url = f"http://{clickhouse.host}:{clickhouse.port}/?database={clickhouse.database}"
-        login = f"-u analyst:{user.password}"
-        return f"curl -s {login} {shlex.quote(url)} --data-binary {shlex.quote(query)}"
+        if user is not None:
+            url = f"http://{clickhouse.host}:{clickhouse.port}/?database={clickhouse.database}"
+            login = f"-u analyst:{user.password}"
+            lines += f'\nor          curl -s {login} "{url}" -d "{query} FORMAT PrettyCompact"'
+        return lines
 
     def welcome(self, query: str = DEFAULT_QUERY) -> str:
         """Return what a person needs to know to use the running stack, with a query to paste."""
         kafka, clickhouse = self.settings.kafka, self.settings.clickhouse
-        topics = ", ".join(f"{kafka.topic_prefix}.{short}" for short in TOPICS)
+        topics = ", ".join(TOPICS)
         return (
-            f"Kafka       {kafka.bootstrap_servers}   topics {topics}\n"
+            f"Kafka       {kafka.bootstrap_servers}   topics {kafka.topic_prefix}.*: {topics}\n"
             f"ClickHouse  http://{clickhouse.host}:{clickhouse.port}   "
             f"database {clickhouse.database}\n"
-            f"Send        recalibra connect csv --predictions P.csv --outcomes O.csv\n"
-            f"Ask         {self.query_line(query)}\n"
+            f"Send        .venv/bin/recalibra connect csv --predictions P.csv --outcomes O.csv\n"
+            f"{self._ask_lines(query)}\n"
             f"Logs        {self.settings.state_dir / 'logs'}\n"
             "Ctrl-C stops."
         )

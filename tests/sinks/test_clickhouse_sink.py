@@ -235,9 +235,7 @@ def frame_of(pairs: Sequence[Pair]) -> pd.DataFrame:
     return last.assign(error=last["predicted"] - last["measured"]).sort_values("pair_id")
 
 
-@settings(
-    max_examples=15, deadline=None
-)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_any_order_and_any_blocks_give_what_pandas_says(
     data: st.DataObject, made: ClickHouseSink, analyst: Client, writer: Client

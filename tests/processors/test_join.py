@@ -1,0 +1,220 @@
+"""The join against its batch oracle: any events, in any order, more than once."""
+
+import random
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_pairing_oracle import CODEC, AnyEvent, LivePair, live_pairs
+
+from processors.join import Join
+from processors.store import MemoryStore
+from schemas.events import AssayContext, Event, Metric, Outcome, Pair, Prediction
+
+levels = st.sampled_from([None, None, "x", "y"])
+contexts = st.builds(AssayContext, levels, levels, st.none(), levels)
+times = st.none() | st.integers(-2, 3)
+values = st.sampled_from([0.0, 1.5, -2.25, 1e9])
+labels = st.sampled_from([None, "hit", "miss"])
+revisions = st.integers(0, 3)
+retractions = st.sampled_from([False, False, False, True])
+# The second is the first as another system spells it.
+molecules = st.sampled_from(["m", " m\t", "n"])
+
+
+@st.composite
+def prediction(draw: st.DrawFn) -> Prediction:
+    molecule = draw(molecules)
+    return Prediction(
+        event_id=f"{molecule.strip()} p{draw(st.integers(0, 4))}",
+        revision=draw(revisions),
+        retracted=draw(retractions),
+        molecule_id=molecule,
+        assay_id="a",
+        context=draw(contexts),
+        model_id=draw(st.sampled_from(["net", "net", "tree"])),
+        model_version=draw(st.sampled_from(["1", "1", "2"])),
+        value=draw(st.none() | values),
+        label=draw(labels),
+        predicted_at=draw(times),
+    )
+
+
+@st.composite
+def outcome(draw: st.DrawFn) -> Outcome:
+    molecule = draw(molecules)
+    return Outcome(
+        event_id=f"{molecule.strip()} o{draw(st.integers(0, 3))}",
+        revision=draw(revisions),
+        retracted=draw(retractions),
+        molecule_id=molecule,
+        assay_id="a",
+        context=draw(contexts),
+        value=draw(st.none() | values),
+        label=draw(labels),
+        qualifier=draw(st.sampled_from([None, "=", ">", "~"])),
+        measured_at=draw(times),
+    )
+
+
+events_of_a_lab = st.lists(st.one_of(prediction(), outcome()), max_size=14)
+
+
+def joined(events: Sequence[AnyEvent]) -> list[Event]:
+    join, store = Join(CODEC), MemoryStore()
+    said: list[Event] = []
+    for sequence, event in enumerate(events, 1):
+        followed = join.process(event, sequence, store)
+        ids = [pair.pair_id for pair in followed if isinstance(pair, Pair)]
+        assert len(ids) == len(set(ids)), "one event says a pair once"
+        said += followed
+    assert join.flush(store, quiet=True) == []
+    return said
+
+
+def latest(said: Sequence[Event]) -> dict[str, Pair]:
+    newest: dict[str, Pair] = {}
+    for pair in said:
+        assert isinstance(pair, Pair)
+        if pair.pair_id not in newest or pair.row_version >= newest[pair.pair_id].row_version:
+            newest[pair.pair_id] = pair
+    return newest
+
+
+def live(said: Sequence[Event]) -> dict[str, Pair]:
+    return {i: pair for i, pair in latest(said).items() if pair.status != "retracted"}
+
+
+def as_oracle(pairs: dict[str, Pair]) -> dict[tuple[str, str], LivePair]:
+    found = {}
+    for pair in pairs.values():
+        ids = pair.prediction.event_id, pair.outcome.event_id
+        assert ids not in found, "two pair ids for one pair"
+        found[ids] = LivePair(pair.status, pair.prediction, pair.outcome)
+        assert pair.predicted == pair.prediction.value
+        assert pair.measured == pair.outcome.value
+    return found
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(events_of_a_lab)
+def test_pairs_are_those_of_the_batch(events: list[AnyEvent]) -> None:
+    assert as_oracle(live(joined(events))) == live_pairs(events)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_order_and_duplicates_leave_no_trace(data: st.DataObject) -> None:
+    events = data.draw(events_of_a_lab)
+    again = data.draw(st.permutations(events + data.draw(st.lists(st.sampled_from(events or [O])))))
+    if not events:
+        return
+    one, other = live(joined(events)), live(joined(again))
+    assert {i: p._replace(row_version=0) for i, p in one.items()} == {
+        i: p._replace(row_version=0) for i, p in other.items()
+    }
+    assert as_oracle(other) == live_pairs(events)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(events_of_a_lab)
+def test_an_event_says_only_what_it_changed(events: list[AnyEvent]) -> None:
+    known: dict[str, Pair] = {}
+    for pair in joined(events):
+        assert isinstance(pair, Pair)
+        before = known.get(pair.pair_id)
+        if before is None:
+            assert pair.status != "retracted", "a retraction of what was never said"
+        else:
+            assert before.row_version < pair.row_version
+            assert before._replace(row_version=0) != pair._replace(row_version=0)
+        known[pair.pair_id] = pair
+
+
+P = Prediction("p", 0, False, "m", "a", AssayContext(), "net", "1", 1.0, predicted_at=10)
+O = Outcome("o", 0, False, "m", "a", AssayContext("L1", "I1"), 2.0, measured_at=20)  # noqa: E741
+
+
+def test_a_retracted_pair_carries_no_values() -> None:
+    said = joined([P, O, O._replace(revision=1, retracted=True)])
+    (pair,) = latest(said).values()
+    assert (pair.status, pair.predicted, pair.measured) == ("retracted", None, None)
+
+
+def test_a_lower_revision_that_comes_late_says_nothing() -> None:
+    said = joined([P, O._replace(revision=2), O._replace(revision=1, value=9.0)])
+    assert [pair.measured for pair in said if isinstance(pair, Pair)] == [2.0]
+
+
+def test_of_two_contents_of_one_revision_every_order_keeps_the_same() -> None:
+    both = [O._replace(value=3.0), O._replace(value=4.0)]
+    kept = [next(iter(live(joined([P, *order])).values())) for order in (both, both[::-1])]
+    assert kept[0].measured == kept[1].measured
+    assert kept[0].measured in (3.0, 4.0)
+
+
+def test_replicates_and_their_values_stay_apart() -> None:
+    replicates = [O._replace(event_id=f"o{i}", value=float(i)) for i in range(30)]
+    random.Random(1).shuffle(replicates)
+    pairs = live(joined([*replicates[:15], P, *replicates[15:]]))
+    assert sorted(pair.measured or 0.0 for pair in pairs.values()) == [float(i) for i in range(30)]
+    assert {pair.status for pair in pairs.values()} == {"paired"}
+
+
+def test_keys_that_start_alike_stay_apart() -> None:
+    others = [
+        O._replace(event_id="1", molecule_id="m2"),
+        O._replace(event_id="2", assay_id="a2"),
+        O._replace(event_id="3", molecule_id="ma", assay_id="a"),
+        P._replace(event_id="4", molecule_id="m", assay_id=""),
+    ]
+    assert live(joined([P, *others])) == {}
+
+
+def test_an_id_of_a_prediction_may_be_that_of_an_outcome() -> None:
+    (pair,) = live(joined([P._replace(event_id="same"), O._replace(event_id="same")])).values()
+    assert pair.prediction.event_id == pair.outcome.event_id == "same"
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_events_that_move_to_another_molecule_pair_there_in_any_order(order: int) -> None:
+    """The publisher says a move as a retraction under the old key and an event under the new.
+
+    The two keys are two lanes, so either may be read first.
+    """
+    moved_p = P._replace(revision=1, molecule_id="n")
+    moved_o = O._replace(revision=1, molecule_id="n")
+    leave = [P._replace(revision=1, retracted=True), O._replace(revision=1, retracted=True)]
+    ways = ([*leave, moved_p, moved_o], [moved_p, moved_o, *leave])
+    pairs = live(joined([P, O, *ways[order]]))
+    assert [(pair.status, pair.prediction.molecule_id) for pair in pairs.values()] == [
+        ("paired", "n")
+    ]
+
+
+def test_one_id_under_two_molecules_gives_two_pairs() -> None:
+    """Ids such as "1" come back in files of other molecules; their pairs must not meet."""
+    events = [P, O, P._replace(molecule_id="n"), O._replace(molecule_id="n")]
+    assert len(live(joined(events))) == 2
+
+
+def test_a_revision_that_changes_the_model_retracts_the_pair_of_the_old_one() -> None:
+    """Pairs are keyed by model: the lane of the old one hears of it in no other way."""
+    said = joined([P, O, P._replace(revision=1, model_id="tree")])
+    last = {pair.prediction.model_id: pair.status for pair in said if isinstance(pair, Pair)}
+    assert last == {"net": "retracted", "tree": "paired"}
+
+
+def test_the_join_takes_nothing_but_predictions_and_outcomes() -> None:
+    metric = Metric("net", "1", "a", None, None, "all", "n", 1.0, None, None, 1, None, 1)
+    with pytest.raises(TypeError):
+        Join(CODEC).process(metric, 1, MemoryStore())
+
+
+def test_the_join_goes_on_from_its_store() -> None:
+    store = MemoryStore()
+    assert Join(CODEC).process(P, 1, store) == []
+    (pair,) = Join(CODEC).process(O, 2, store)
+    assert isinstance(pair, Pair)
+    assert (pair.predicted, pair.measured, pair.row_version) == (1.0, 2.0, 2)

@@ -1,0 +1,126 @@
+"""Series: which a pair belongs to, and what of a pair enters accuracy."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.pairing import pair_of
+from processors.series import Scored, SeriesName, scored, series_of
+from processors.series_state import SeriesState
+from schemas.errors import InvalidValueError
+from schemas.events import CONTEXT_FIELDS, AssayContext, Outcome, Prediction
+from schemas.validation import check_outcome, check_prediction
+
+P = Prediction("p", 0, False, "m", "a", AssayContext(), "net", "1", 1.5, "hit", 0.7)
+O = Outcome("o", 0, False, "m", "a", AssayContext("L1"), 1.0, "miss", measured_at=5)  # noqa: E741
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text, st.lists(st.none() | text, min_size=4, max_size=4))
+def test_the_name_of_every_series_comes_back(version: str, levels: list[str | None]) -> None:
+    prediction = P._replace(model_version=version)
+    outcome = O._replace(context=AssayContext(*levels))
+    try:
+        check_prediction(prediction)
+        check_outcome(outcome)
+    except InvalidValueError:
+        return
+    record = scored(pair_of(prediction, outcome, "paired", 1))
+    assert record is not None
+    names = series_of(record)
+    assert names[0] == SeriesName(version, None, None)
+    # Only None means "not stated": a blank that enters makes a segment that loses its name.
+    for name in names:
+        assert SeriesName.from_bytes(name.to_bytes()) == name
+    assert len({name.to_bytes() for name in names}) == len(names)
+
+
+def test_there_is_a_segment_for_every_stated_factor() -> None:
+    outcome = O._replace(context=AssayContext("L1", "I1", "ann", "v2"))
+    record = scored(pair_of(P, outcome, "paired", 1))
+    assert record is not None
+    fields = [(name.field, name.value) for name in series_of(record)]
+    values = ("L1", "I1", "ann", "v2")
+    assert fields == [(None, None), *zip(CONTEXT_FIELDS, values, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("status", "qualifier", "enters"),
+    [
+        ("paired", None, True),
+        ("paired", "=", True),
+        ("paired", ">", False),
+        ("paired", "<=", False),
+        ("paired", "~", False),
+        ("superseded", None, False),
+        ("retrospective", None, False),
+        ("retracted", None, False),
+    ],
+)
+def test_what_enters_accuracy(status: str, qualifier: str | None, enters: bool) -> None:
+    pair = pair_of(P, O._replace(qualifier=qualifier), status, 1)
+    assert (scored(pair) is not None) is enters
+
+
+def test_a_pair_that_compares_nothing_does_not_enter() -> None:
+    value_only = P._replace(label=None, probability=None)
+    label_only = O._replace(value=None, label="hit")
+    assert scored(pair_of(value_only, label_only, "paired", 1)) is None
+    ranked = scored(pair_of(P._replace(label=None, value=None), label_only, "paired", 1))
+    assert ranked is not None
+    assert (ranked.numeric, ranked.labelled, ranked.error) == (False, False, None)
+
+
+def test_the_error_is_prediction_less_outcome_or_whether_labels_differ() -> None:
+    pairs = [
+        pair_of(P, O, "paired", 1),
+        pair_of(P._replace(value=None), O, "paired", 1),
+        pair_of(P._replace(value=None, label="miss"), O, "paired", 1),
+    ]
+    assert [r.error for r in map(scored, pairs) if r is not None] == [0.5, 1.0, 0.0]
+
+
+numbers = st.floats(-1e100, 1e100)
+records = st.builds(
+    Scored,
+    st.just("1"),
+    st.none() | st.integers(-(2**50), 2**50),
+    st.tuples(*[st.none() | text] * 4),
+    *[st.none() | numbers] * 2,
+    *[st.none() | text] * 2,
+    st.none() | st.floats(0, 1),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(records)
+def test_a_record_comes_back_as_it_was(record: Scored) -> None:
+    assert Scored.from_bytes(record.to_bytes()) == record
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(records, max_size=12), st.data())
+def test_a_state_comes_back_and_forgets_what_is_removed(
+    given_records: list[Scored], data: st.DataObject
+) -> None:
+    name = SeriesName("1", None, None)
+    state = SeriesState(name)
+    for record in given_records:
+        state.add(record)
+    again = SeriesState.from_bytes(name, state.to_bytes())
+    assert again.to_bytes() == state.to_bytes()
+    kept = data.draw(st.lists(st.sampled_from(given_records or [None]), unique_by=id, max_size=4))
+    rest = [record for record in kept if record is not None]
+    gone = list(given_records)
+    for record in rest:
+        gone.remove(record)
+    for record in gone:
+        again.remove(record)
+    fresh = SeriesState(name)
+    for record in rest:
+        fresh.add(record)
+    assert again.n == fresh.n
+    assert again.moments == fresh.moments
+    assert again.confusion == fresh.confusion

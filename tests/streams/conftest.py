@@ -1,0 +1,22 @@
+"""Fixtures of this room."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pipeline_lab import PipelineLab
+
+from streams.local.stack import LocalStack
+
+
+@pytest.fixture
+def lab(stack: LocalStack, tmp_path: Path) -> PipelineLab:
+    """Topics and a database that no other test uses."""
+    return PipelineLab(stack, tmp_path)
+
+
+@pytest.fixture
+def storing_lab(stack: LocalStack, tmp_path: Path) -> Iterator[PipelineLab]:
+    """A lab with a ClickHouse that no other test uses."""
+    with LocalStack(tmp_path / "clickhouse", kafka=False) as clickhouse:
+        yield PipelineLab(stack, tmp_path, clickhouse)

@@ -1,0 +1,150 @@
+"""A lab of its own on the shared broker: settings, topics, tables, stages, and what came out."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from confluent_kafka import Consumer, TopicPartition
+
+from connectors.publisher import Publisher
+from schemas.codec import Codec
+from schemas.events import Alert, DeadLetter, Event, Metric, Outcome, Pair, Prediction
+from schemas.table import SchemaTable
+from schemas.topics import TOPICS, topic_name
+from streams.addresses import as_environment, with_stack
+from streams.clickhouse_access import asking, ensure_tables
+from streams.kafka_access import client_settings, ensure_topics
+from streams.local.stack import LocalStack
+from streams.settings import KafkaSettings, Settings, StreamSettings
+from streams.supervisor import Supervisor
+
+DEADLINE_S = 60.0
+CODEC = Codec(SchemaTable())
+E = TypeVar("E", Pair, Metric, Alert, DeadLetter, Prediction, Outcome)
+
+
+class PipelineLab:
+    """One topic prefix of its own; `clickhouse` is a stack of its own for what is stored."""
+
+    def __init__(
+        self, stack: LocalStack, folder: Path, clickhouse: LocalStack | None = None
+    ) -> None:
+        name = f"t{uuid.uuid4().hex[:10]}"
+        settings = Settings(
+            state_dir=folder,
+            kafka=KafkaSettings(topic_prefix=name),
+            streams=StreamSettings(session_timeout_s=6.0),
+        )
+        if clickhouse is not None:
+            stored = with_stack(settings, clickhouse.addresses).clickhouse
+            settings = settings.model_copy(update={"clickhouse": stored})
+        self.settings = with_stack(settings, stack.addresses)
+        self.said: list[str] = []
+        ensure_topics(self.settings.kafka)
+
+    @property
+    def prefix(self) -> str:
+        return self.settings.kafka.topic_prefix
+
+    @contextmanager
+    def stages(self, *names: str, processes: int = 1) -> Iterator[Supervisor]:
+        """Run stages for the length of the block."""
+        if "sink" in names:
+            ensure_tables(self.settings.clickhouse)
+        environment = as_environment(self.settings)
+        logs = self.settings.state_dir / "logs"
+        supervisor = Supervisor(names, processes, environment, logs, self.said.append)
+        supervisor.start()
+        try:
+            yield supervisor
+        finally:
+            supervisor.stop()
+
+    def publish(self, events: Iterable[Prediction | Outcome]) -> None:
+        kafka = self.settings.kafka
+        publisher = Publisher(str(kafka.bootstrap_servers), self.prefix, CODEC)
+        for event in events:
+            publisher.publish(event)
+        publisher.flush()
+
+    def committed(self, short: str) -> list[tuple[int, int, bytes | None, bytes]]:
+        """Every committed record of a topic: partition, offset, key, value."""
+        topic = topic_name(self.prefix, short)
+        consumer = Consumer(
+            client_settings(self.settings.kafka)
+            | {
+                "group.id": uuid.uuid4().hex,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
+            }
+        )
+        partitions = range(self.settings.kafka.partitions)
+        consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
+        found, at_end = [], set()
+        deadline = time.monotonic() + DEADLINE_S
+        while len(at_end) < len(partitions):
+            assert time.monotonic() < deadline, f"the end of {topic} was not reached"
+            for message in consumer.consume(5_000, 0.2):
+                if message.error():
+                    at_end.add(message.partition())
+                else:
+                    value = message.value() or b""
+                    found.append((message.partition(), message.offset(), message.key(), value))
+        consumer.close()
+        return found
+
+    def end(self, short: str) -> int:
+        """The sum of a topic's last stable offsets: at least its records, plus markers."""
+        consumer = Consumer(
+            client_settings(self.settings.kafka)
+            | {"group.id": uuid.uuid4().hex, "isolation.level": "read_committed"}
+        )
+        topic = topic_name(self.prefix, short)
+        partitions = range(self.settings.kafka.partitions)
+        ends = [consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[1] for p in partitions]
+        consumer.close()
+        return sum(ends)
+
+    def events(self, short: str, expected: type[E]) -> list[E]:
+        """Every committed event of a topic."""
+        assert TOPICS[short] is expected
+        return [CODEC.decode(value, expected) for _, _, _, value in self.committed(short)]
+
+    def live_pairs(self) -> dict[str, Pair]:
+        """The newest row of every pair that stands."""
+        newest: dict[str, Pair] = {}
+        for pair in self.events("pairs", Pair):
+            if pair.pair_id not in newest or pair.row_version > newest[pair.pair_id].row_version:
+                newest[pair.pair_id] = pair
+        return {i: pair for i, pair in newest.items() if pair.status != "retracted"}
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask ClickHouse."""
+        with asking(self.settings.clickhouse) as client:
+            return [tuple(row) for row in client.query(sql).result_rows]
+
+
+def await_that(holds: Callable[[], bool], supervisor: Supervisor | None = None) -> None:
+    """Return as soon as `holds` is true; fail after a minute."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        if supervisor is not None:
+            supervisor.check()
+        time.sleep(0.1)
+
+
+def newest_metrics(metrics: Iterable[Event], window: str) -> dict[tuple[Any, ...], float | None]:
+    """The newest value of every series and metric in a window."""
+    newest: dict[tuple[Any, ...], Metric] = {}
+    for metric in metrics:
+        if isinstance(metric, Metric) and metric.window == window:
+            series = (metric.model_id, metric.model_version, metric.assay_id)
+            key = (*series, metric.segment_field, metric.segment_value, metric.metric)
+            if key not in newest or metric.row_version >= newest[key].row_version:
+                newest[key] = metric
+    return {key: metric.value for key, metric in newest.items()}

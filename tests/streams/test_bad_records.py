@@ -1,0 +1,143 @@
+"""What outside producers send to Kafka: other codecs, other partitioners, and rubbish."""
+
+import struct
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import Producer
+from pipeline_lab import CODEC, PipelineLab, await_that
+
+from schemas.events import AssayContext, DeadLetter, Outcome, Pair, Prediction
+from schemas.topics import key_of, partition_of, topic_name
+from schemas.validation import EVENT_BYTES_MAX
+from streams.local.stack import LocalStack
+from streams.supervisor import Supervisor
+
+
+@pytest.fixture(scope="module")
+def joining(
+    stack: LocalStack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[PipelineLab, Supervisor]]:
+    """One running join for the tests of this module."""
+    lab = PipelineLab(stack, tmp_path_factory.mktemp("joining"))
+    with lab.stages("join") as running:
+        yield lab, running
+
+
+def prediction(molecule: str, **changes: object) -> Prediction:
+    event = Prediction(uuid.uuid4().hex, 0, False, molecule, "a", AssayContext(), "net", "1", 1.5)
+    return event._replace(**changes)  # type: ignore[arg-type]
+
+
+def outcome(molecule: str) -> Outcome:
+    return Outcome(uuid.uuid4().hex, 0, False, molecule, "a", AssayContext("L1"), 1.0)
+
+
+def send(lab: PipelineLab, short: str, messages: list[dict[str, object]], **settings: str) -> None:
+    producer = Producer({"bootstrap.servers": str(lab.settings.kafka.bootstrap_servers)} | settings)
+    for message in messages:
+        producer.produce(topic_name(lab.prefix, short), **message)  # type: ignore[arg-type]
+    assert producer.flush(30) == 0
+
+
+def paired(lab: PipelineLab, molecule: str) -> bool:
+    return any(p.prediction.molecule_id == molecule for p in lab.events("pairs", Pair))
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_every_compression_codec_is_read(
+    joining: tuple[PipelineLab, Supervisor], codec: str
+) -> None:
+    lab, running = joining
+    molecule = f"compressed by {codec}"
+    event = prediction(molecule)
+    # Many alike, or the producer would not compress at all.
+    for short, sent in (("predictions", event), ("outcomes", outcome(molecule))):
+        key, value = key_of(sent), CODEC.encode(sent)
+        place = partition_of(key, lab.settings.kafka.partitions)
+        message = {"key": key, "value": value, "partition": place}
+        send(lab, short, [message] * 50, **{"compression.type": codec})
+    await_that(lambda: paired(lab, molecule), running)
+
+
+def test_a_record_on_a_wrong_key_and_partition_still_meets_its_outcome(
+    joining: tuple[PipelineLab, Supervisor],
+) -> None:
+    lab, running = joining
+    partitions = lab.settings.kafka.partitions
+    for number in range(4):
+        molecule = f"stray {number}"
+        event = prediction(molecule)
+        right = partition_of(key_of(event), partitions)
+        wrong = {"key": b"sample-17", "value": CODEC.encode(event)}
+        send(lab, "predictions", [wrong | {"partition": (right + 1) % partitions}])
+        lab.publish([outcome(molecule)])
+        await_that(lambda m=molecule: paired(lab, m), running)
+
+
+RUBBISH: dict[str, tuple[bytes | None, str]] = {
+    "no value": (None, "no value"),
+    "empty": (b"", "Confluent's zero byte"),
+    "text": (b"hello, lab", "Confluent's zero byte"),
+    "unknown schema id": (b"\0" + struct.pack(">I", 4711) + b"x", "4711 is not in the table"),
+    "another event": (CODEC.encode(outcome("x")), "a Outcome (schema id 2) stands where"),
+    "cut short": (CODEC.encode(prediction("x"))[:-9], "does not follow schema id 1"),
+    "too long": (CODEC.encode(prediction("x")) + b"!", "left over"),
+    "not a number": (CODEC.encode(prediction("x", value=float("nan"))), "not a finite number"),
+    "infinite": (CODEC.encode(prediction("x", value=float("inf"))), "not a finite number"),
+    "no molecule": (CODEC.encode(prediction(" ")), "molecule_id is empty"),
+    "control character": (CODEC.encode(prediction("a\x1fb")), "control character"),
+    "half a megabyte": (
+        CODEC.encode(prediction("x", features={f"f{i}": "y" * 900 for i in range(400)})),
+        f"larger than {EVENT_BYTES_MAX} bytes",
+    ),
+}
+
+
+def test_rubbish_goes_to_the_dead_letters_with_its_reason_and_stops_nothing(
+    joining: tuple[PipelineLab, Supervisor],
+) -> None:
+    lab, running = joining
+    molecule = "behind the rubbish"
+    after = prediction(molecule)
+    place = partition_of(key_of(after), lab.settings.kafka.partitions)
+    messages = [{"key": b"k", "value": value, "partition": place} for value, _ in RUBBISH.values()]
+    send(lab, "predictions", messages)
+    lab.publish([after, outcome(molecule)])
+    await_that(lambda: paired(lab, molecule), running)
+    letters = sorted(lab.events("dead-letters", DeadLetter), key=lambda letter: letter.position)
+    assert [letter.payload for letter in letters] == [
+        (value or b"")[:500_000] for value, _ in RUBBISH.values()
+    ]
+    for letter, (name, (_, reason)) in zip(letters, RUBBISH.items(), strict=True):
+        assert reason in letter.reason, name
+        assert (letter.origin, letter.partition) == (topic_name(lab.prefix, "predictions"), place)
+    assert running.process_ids and not lab.said, "no stage ended over it"
+
+
+def test_an_aborted_transaction_is_never_seen(joining: tuple[PipelineLab, Supervisor]) -> None:
+    lab, running = joining
+    molecule = "aborted"
+    event = prediction(molecule)
+    key = key_of(event)
+    place = partition_of(key, lab.settings.kafka.partitions)
+    producer = Producer(
+        {
+            "bootstrap.servers": str(lab.settings.kafka.bootstrap_servers),
+            "transactional.id": uuid.uuid4().hex,
+        }
+    )
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    topic = topic_name(lab.prefix, "predictions")
+    producer.produce(topic, CODEC.encode(event._replace(value=-1.0)), key, place)
+    producer.flush(30)
+    producer.abort_transaction(30)
+    producer.begin_transaction()
+    producer.produce(topic, CODEC.encode(event._replace(event_id="kept")), key, place)
+    producer.commit_transaction(30)
+    lab.publish([outcome(molecule)])
+    await_that(lambda: paired(lab, molecule), running)
+    found = [p for p in lab.events("pairs", Pair) if p.prediction.molecule_id == molecule]
+    assert [p.prediction.event_id for p in found] == ["kept"]
