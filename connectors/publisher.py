@@ -110,7 +110,7 @@ class Publisher:
         if missing:
             raise UserError(
                 f"Kafka at {self._bootstrap_servers} has no topic {', '.join(missing)}: start the "
-                "stack with `recalibra up` or create them with `recalibra topics create`"
+                "stack with `recalibra up` or create them with `recalibra setup`"
             )
         self._targets = {t: (name, len(known[name].partitions)) for t, name in names.items()}
 
@@ -184,7 +184,7 @@ class Publisher:
         if code in _DENIED:
             return UserError(f"{count}: Kafka denies it; check the credentials and their rights")
         if code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION):
-            return UserError(f"{count}: the topic has gone; run `recalibra topics create`")
+            return UserError(f"{count}: the topic has gone; run `recalibra setup`")
         if code in (KafkaError._MSG_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
             return UnavailableError(
                 f"{count} within {self._timeout_s:g} s: Kafka at {self._bootstrap_servers} does "

@@ -52,6 +52,10 @@ class RegistryIds:
         schema: Schema = json.loads(text or "{}")
         return schema
 
+    def close(self) -> None:
+        """Close the connection to the registry."""
+        self._client.close()
+
     def _away(self, error: Exception) -> UnavailableError:
         return UnavailableError(
             f"the schema registry at {self._url} does not answer: {error}; check "

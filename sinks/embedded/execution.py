@@ -24,7 +24,7 @@ from sinks.embedded.statements import (
 )
 from sinks.embedded.ticket import Ticket
 
-STATEMENT_BYTES_MAX = 4 * 1024 * 1024
+STATEMENT_BYTES_MAX = 1024 * 1024
 # Formats whose pieces can be sent as they come.
 STREAMED_FORMATS = (
     "Native",

@@ -16,11 +16,14 @@ HEAD_BYTES = 256 * 1024
 
 _TOKEN = re.compile(
     rb"""
-    (?P<blank>[\s\xa0]+|--[^\n]*|\#[ !][^\n]*|/\*.*?\*/)
-  | (?P<string>'(?:[^'\\]++|\\.|'')*+'|\xe2\x80\x98.*?\xe2\x80\x99|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+    (?P<string>'(?:[^'\\]++|\\.|'')*+'|\xe2\x80\x98.*?\xe2\x80\x99)
   | (?P<quoted>`(?:[^`\\]++|\\.|``)*+`|"(?:[^"\\]++|\\.|"")*+"|\xe2\x80\x9c.*?\xe2\x80\x9d)
-  | (?P<word>[A-Za-z_\x80-\xff][\w\x80-\xff]*)
-  | (?P<other>\d[\w.]*|.)
+  | (?P<blank>\s++|(?:--|//|\#[ !])[^\n]*+|/\*.*?\*/)
+  | (?P<open>['"`$]|/\*|\xe2\x80[\x98\x9c])
+  # Outside quotes the engine takes no other such byte than as a part of a Unicode blank or minus.
+  | (?P<odd>[\x80-\xff])
+  | (?P<word>[A-Za-z_][\w$]*+)
+  | (?P<other>\d\w*+|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -30,7 +33,11 @@ _QUOTES = b'`"\xe2\x80\x9c\x9d'
 
 @dataclass(frozen=True)
 class Token:
-    """A token that is no blank: its kind (string, quoted, word, other), its bytes, their place."""
+    """A token that is no blank: its kind, its bytes, their place.
+
+    The kinds are string, quoted, word, other, and open: a quote or comment that does not end, or a
+    heredoc ($tag$…$tag$).
+    """
 
     kind: str
     text: bytes
@@ -52,13 +59,13 @@ class InsertHead:
 
 
 def tokens(text: bytes) -> Iterator[Token]:
-    """Yield the tokens of a statement, without blanks and comments."""
+    """Yield the tokens of a statement, without blanks and comments; an open one is the last."""
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup or "other"
-        if kind == "tag":
-            kind = "string"
-        if kind != "blank":
+        if kind not in ("blank", "odd"):
             yield Token(kind, match.group(), match.start(), match.end())
+        if kind == "open":
+            return
 
 
 def first_word(text: bytes) -> bytes:
@@ -86,21 +93,32 @@ def _refuse(what: str) -> QueryRefusedError:
 def check_allowed(text: bytes) -> None:
     """Raise QueryRefusedError for what reaches past the engine: this process, or the disk.
 
-    That is Python(…), INTO OUTFILE '…' and FROM INFILE '…', however they are written.
+    That is Python(…), INTO OUTFILE and FROM INFILE, however they are written; tables of the last
+    two names must be quoted. What cannot be read to its end is refused too: something may hide.
     """
-    before: list[Token] = []
+    before: Token | None = None
     for token in tokens(text):
-        if before and token.text == b"(" and before[-1].kind in ("word", "quoted"):
-            name = before[-1]
-            escaped = name.kind == "quoted" and b"\\" in name.text
-            if escaped or name.text.strip(_QUOTES).lower() == b"python":
+        if token.kind == "open":
+            raise QueryRefusedError(
+                SYNTAX_ERROR,
+                "SYNTAX_ERROR",
+                f"A quote or comment opens at byte {token.start} and does not end, or it is a "
+                "heredoc, which is not supported here.",
+            )
+        if before is not None:
+            if token.text == b"(" and _may_be_python(before):
                 raise _refuse("The table function Python()")
-        if len(before) == 2 and token.kind == "string":
-            if before[0].says(b"INTO") and before[1].says(b"OUTFILE"):
+            if before.says(b"INTO") and token.says(b"OUTFILE"):
                 raise _refuse("INTO OUTFILE")
-            if before[0].says(b"FROM") and before[1].says(b"INFILE"):
+            if before.says(b"FROM") and token.says(b"INFILE"):
                 raise _refuse("FROM INFILE")
-        before = [*before[-1:], token]
+        before = token
+
+
+def _may_be_python(name: Token) -> bool:
+    if name.kind == "quoted" and b"\\" in name.text:
+        return True
+    return name.kind in ("word", "quoted") and name.text.strip(_QUOTES).lower() == b"python"
 
 
 def _outer(text: bytes) -> Iterator[Token]:

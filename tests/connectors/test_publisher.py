@@ -70,7 +70,7 @@ def test_a_full_queue_makes_the_caller_wait_and_keeps_the_order(lab: Lab) -> Non
 
 def test_missing_topics_are_named_with_the_remedy(bare_lab: Lab) -> None:
     bare_lab.create(("predictions",))
-    with pytest.raises(UserError, match="recalibra topics create") as missing:
+    with pytest.raises(UserError, match="recalibra setup") as missing:
         bare_lab.publisher().publish(outcome(1))
     for name in ("outcomes", "dead-letters"):
         assert topic_name(bare_lab.prefix, name) in str(missing.value)

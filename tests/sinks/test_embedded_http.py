@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import clickhouse_connect
 import lz4.frame  # type: ignore[import-untyped]
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 import pytest
 import urllib3
 import zstandard

@@ -67,8 +67,14 @@ def test_tokens_never_overlap_nor_lose_a_place(text: bytes) -> None:
         b'SELECT * FROM "Pyth\\x6fn"(x)',
         "SELECT * FROM “python”(x)".encode(),
         b"CREATE TABLE p ENGINE = Python(x)",
+        b"SELECT 1 AS a$b$ FROM python(x) -- $b$",
+        b"SELECT 1 // '\n FROM python(x) -- '",
+        b"SELECT 1 /* /* */ FROM python(x) -- */",
+        "SELECT * FROM python\u00a0(x)".encode(),
         b"SELECT 1 INTO OUTFILE '/tmp/x'",
         b"SELECT 1 into--\noutfile'/tmp/x'",
+        b"SELECT 1 INTO OUTFILE x'2f746d702f78'",
+        b"SELECT 1 INTO OUTFILE\xc2\xa0\xe2\x80\x98/tmp/x\xe2\x80\x99",
         b"INSERT INTO t FROM INFILE '/etc/hostname' FORMAT CSV",
     ],
 )
@@ -83,13 +89,30 @@ def test_what_reaches_past_the_engine_is_refused(text: bytes) -> None:
     [
         b"SELECT 'Python(x) INTO OUTFILE'",
         b"SELECT python FROM t -- Python(x)",
-        b"INSERT INTO outfile VALUES ('x')",
-        b"SELECT * FROM infile WHERE a = 'x'",
-        b"SELECT $tag$ FROM Python(x) $tag$",
+        b"INSERT INTO `outfile` VALUES ('x')",
+        b"SELECT * FROM `infile` WHERE a = 'it''s \\\\' -- Python(x) '",
     ],
 )
 def test_the_same_words_as_text_or_names_are_allowed(text: bytes) -> None:
     check_allowed(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"SELECT 'open",
+        b'SELECT "open',
+        b"SELECT `open",
+        b"SELECT /* open",
+        b"SELECT $a$ x $a$",
+        b"SELECT \xe2\x80\x98open",
+        b"SELECT \xe2\x80\x9copen",
+    ],
+)
+def test_what_cannot_be_read_to_its_end_is_refused(text: bytes) -> None:
+    with pytest.raises(QueryRefusedError) as refusal:
+        check_allowed(text)
+    assert refusal.value.code == 62
 
 
 def test_first_word_and_format() -> None:

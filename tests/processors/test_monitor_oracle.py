@@ -1,0 +1,206 @@
+"""Every metric of every window in one batch, by NumPy, SciPy and scikit-learn, and a lane to check.
+
+The other tests of the monitor take `batch` as their oracle and `Lane` as what is under test.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import scipy.stats
+import sklearn.metrics
+from test_pairing_oracle import CODEC, AnyEvent, LivePair, live_pairs
+
+from processors.join import Join
+from processors.monitor import Monitor
+from processors.store import MemoryStore
+from schemas.events import CONTEXT_FIELDS, Event, Metric, Pair
+
+Numbers = npt.NDArray[np.float64]
+# model, version, assay, segment field, segment value, window
+Window = tuple[str, str, str, str | None, str | None, str]
+WINDOWS = {"all": None, "last:50": 50, "last:200": 200}
+CLOSE = 1e-9
+
+
+def of_values(predicted: Numbers, measured: Numbers) -> dict[str, float | None]:
+    error = predicted - measured
+    found: dict[str, float | None] = {
+        "rmse": float(np.sqrt(np.mean(error**2))),
+        "mae": float(np.mean(np.abs(error))),
+        "me": float(np.mean(error)),
+        "r2": None,
+        "r2_pearson": None,
+        "slope": None,
+        "kendall_tau": None,
+    }
+    if len(error) > 1 and np.ptp(measured) > 0:
+        found["r2"] = sklearn.metrics.r2_score(measured, predicted)
+        found["slope"] = float(scipy.stats.linregress(measured, predicted).slope)
+        found["r2_pearson"] = 0.0
+        if np.ptp(predicted) > 0:
+            found["r2_pearson"] = float(scipy.stats.pearsonr(predicted, measured).statistic) ** 2
+            found["kendall_tau"] = float(scipy.stats.kendalltau(predicted, measured).statistic)
+    return found
+
+
+def of_labels(predicted: Sequence[str], measured: Sequence[str]) -> dict[str, float | None]:
+    said = np.array([label == "hit" for label in predicted])
+    truth = np.array([label == "hit" for label in measured])
+    found = {
+        "accuracy": sklearn.metrics.accuracy_score(truth, said),
+        "precision": sklearn.metrics.precision_score(truth, said, zero_division=np.nan),
+        "recall": sklearn.metrics.recall_score(truth, said, zero_division=np.nan),
+        "f2": sklearn.metrics.fbeta_score(truth, said, beta=2, zero_division=np.nan),
+    }
+    return {name: None if np.isnan(value) else float(value) for name, value in found.items()}
+
+
+def of_pairs(pairs: Sequence[LivePair]) -> dict[str, float | None]:
+    """Return every metric of one window; None where it applies and is undefined."""
+    found: dict[str, float | None] = {"n": float(len(pairs))}
+    numeric = [
+        (p.prediction.value, p.outcome.value)
+        for p in pairs
+        if p.prediction.value is not None and p.outcome.value is not None
+    ]
+    if numeric:
+        array = np.array(numeric, dtype=np.float64)
+        found |= of_values(array[:, 0], array[:, 1])
+    labels = [
+        (p.prediction.label, p.outcome.label)
+        for p in pairs
+        if p.prediction.label is not None and p.outcome.label is not None
+    ]
+    if labels:
+        found |= of_labels([said for said, _ in labels], [truth for _, truth in labels])
+    ranked = [
+        (p.prediction.probability, p.outcome.label == "hit")
+        for p in pairs
+        if p.prediction.probability is not None and p.outcome.label is not None
+    ]
+    if ranked:
+        both = len({truth for _, truth in ranked}) == 2
+        scores, truths = [s for s, _ in ranked], [t for _, t in ranked]
+        found["roc_auc"] = sklearn.metrics.roc_auc_score(truths, scores) if both else None
+    return found
+
+
+def comparable(pair: LivePair) -> bool:
+    prediction, outcome = pair.prediction, pair.outcome
+    if pair.status != "paired" or outcome.qualifier not in (None, "="):
+        return False
+    numeric = prediction.value is not None and outcome.value is not None
+    said = prediction.label is not None or prediction.probability is not None
+    return numeric or (said and outcome.label is not None)
+
+
+def batch(lane: "Lane", events: Iterable[AnyEvent]) -> dict[Window, dict[str, float | None]]:
+    """Return every metric of every window that holds a pair of `events`, which `lane` was given."""
+
+    def in_event_time(pair: LivePair) -> tuple[bool, int, str]:
+        at = pair.outcome.measured_at
+        ids = pair.prediction.event_id, pair.outcome.event_id
+        return at is not None, at or 0, lane.pair_ids[ids]
+
+    series: dict[tuple[str, str, str, str | None, str | None], list[LivePair]] = {}
+    for pair in sorted(filter(comparable, live_pairs(events).values()), key=in_event_time):
+        prediction = pair.prediction
+        of_model = prediction.model_id, prediction.model_version, prediction.assay_id.strip()
+        levels = zip(CONTEXT_FIELDS, pair.outcome.context, strict=True)
+        for field, value in ((None, None), *((f, v) for f, v in levels if v is not None)):
+            series.setdefault((*of_model, field, value), []).append(pair)
+    return {
+        (*name, window): of_pairs(pairs[-size:] if size else pairs)
+        for name, pairs in series.items()
+        for window, size in WINDOWS.items()
+    }
+
+
+class Lane:
+    """Join and monitor with their stores, and what readers of the metrics hold as the last word."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self._join_store = MemoryStore()
+        self._join = Join(CODEC)
+        self.monitor = Monitor()
+        self._sequence = 0
+        self.latest: dict[Window, dict[str, Metric]] = {}
+        self.pair_ids: dict[tuple[str, str], str] = {}
+
+    def feed(self, event: AnyEvent) -> None:
+        self._sequence += 1
+        for pair in self._join.process(event, self._sequence, self._join_store):
+            assert isinstance(pair, Pair)
+            if pair.status != "retracted":
+                self.pair_ids[pair.prediction.event_id, pair.outcome.event_id] = pair.pair_id
+            self.monitor.process(pair, self._sequence, self.store)
+
+    def flush(self, quiet: bool) -> list[Event]:
+        said = self.monitor.flush(self.store, quiet)
+        for metric in said:
+            if isinstance(metric, Metric):
+                self._take(metric)
+        return said
+
+    def restart(self) -> None:
+        """Go on as another worker does that takes the lane over after a checkpoint."""
+        self.monitor = Monitor()
+
+    def _take(self, metric: Metric) -> None:
+        """Keep the higher row_version, and of equal ones the later, as ClickHouse does."""
+        known = self.latest.setdefault(metric[:6], {})  # type: ignore[arg-type]
+        if metric.metric not in known or metric.row_version >= known[metric.metric].row_version:
+            known[metric.metric] = metric
+
+    def finish(self) -> dict[Window, dict[str, Metric]]:
+        self.flush(quiet=True)
+        return self.latest
+
+
+def check(
+    latest: dict[Window, dict[str, Metric]], expected: dict[Window, dict[str, float | None]]
+) -> None:
+    for window, metrics in expected.items():
+        for name, value in metrics.items():
+            said = latest[window][name]
+            where = (*window, name)
+            if value is None:
+                assert said.value is None, where
+            else:
+                assert said.value == pytest.approx(value, rel=CLOSE, abs=CLOSE), where
+    for window, said_of in latest.items():
+        for name, said in said_of.items():
+            if name not in expected.get(window, {}):
+                assert said.value in ((0.0,) if name == "n" else (None,)), (*window, name)
+
+
+def test_metrics_of_a_window_by_hand() -> None:
+    found = of_values(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0]))
+    rounded = {name: None if value is None else round(value, 6) for name, value in found.items()}
+    assert rounded == {
+        "rmse": 0.57735,
+        "mae": 0.333333,
+        "me": 0.333333,
+        "r2": 0.5,
+        "r2_pearson": 0.964286,
+        "slope": 1.5,
+        "kendall_tau": 1.0,
+    }
+    labels = of_labels(["hit", "hit", "miss", "hit"], ["hit", "miss", "hit", "hit"])
+    assert labels["accuracy"] == 0.5
+    assert labels["f2"] == pytest.approx(10 / 15)
+
+
+def test_the_check_finds_a_value_that_is_off_and_one_that_should_be_gone() -> None:
+    window: Window = ("net", "1", "a", None, None, "all")
+    metric = Metric(*window, "rmse", 1.0, None, None, 3, None, 1)
+    check({window: {"rmse": metric}}, {window: {"rmse": 1.0}})
+    with pytest.raises(AssertionError):
+        check({window: {"rmse": metric}}, {window: {"rmse": 1.0 + 1e-6}})
+    with pytest.raises(AssertionError):
+        check({window: {"rmse": metric}}, {})
+    with pytest.raises(KeyError):
+        check({}, {window: {"rmse": 1.0}})

@@ -1,0 +1,98 @@
+"""Settings: the file, the variables, the example, and what compose sets."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from compose_spec.compose_spec import PyCompose
+from pydantic import BaseModel
+
+from schemas.errors import SettingsError
+from streams.settings import REPOSITORY, Settings, load_settings
+
+EXAMPLE = REPOSITORY / "streams" / "settings.example.toml"
+COMPOSE = REPOSITORY / "docker-compose.yml"
+
+
+@pytest.fixture(autouse=True)
+def no_file_in_sight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def names(model: type[BaseModel], prefix: str = "") -> set[str]:
+    found: set[str] = set()
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found |= names(field.annotation, f"{name}.")
+        else:
+            found.add(prefix + name)
+    return found
+
+
+def test_the_example_names_every_setting_and_only_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECALIBRA_CONFIG", str(EXAMPLE))
+    assert load_settings() == Settings()
+    text = EXAMPLE.read_text()
+    for name in names(Settings):
+        assert re.search(rf"\b{name.split('.')[-1]}\b", text), name
+
+
+def test_a_variable_overrides_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("recalibra.toml").write_text('[kafka]\npartitions = 8\ntopic_prefix = "lab7"\n')
+    monkeypatch.setenv("RECALIBRA_KAFKA_PARTITIONS", "12")
+    kafka = load_settings().kafka
+    assert (kafka.partitions, kafka.topic_prefix) == (12, "lab7")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[kafka]\npartitions = 0\n", "kafka.partitions"),
+        ("[kafka]\npartitoins = 4\n", "kafka.partitoins"),
+        ('[kafka]\ntopic_prefix = "a b"\n', "kafka.topic_prefix"),
+        ("[kafka\n", "recalibra.toml"),
+    ],
+)
+def test_a_wrong_setting_is_named(text: str, sentence: str) -> None:
+    Path("recalibra.toml").write_text(text)
+    with pytest.raises(SettingsError, match=re.escape(sentence)):
+        load_settings()
+
+
+def test_a_config_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECALIBRA_CONFIG", "nowhere.toml")
+    with pytest.raises(SettingsError, match=r"nowhere\.toml"):
+        load_settings()
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECALIBRA_CLICKHOUSE_PASSWORD", "sesame")
+    settings = load_settings()
+    assert settings.clickhouse.password.get_secret_value() == "sesame"
+    assert "sesame" not in repr(settings)
+
+
+def test_compose_follows_its_specification() -> None:
+    PyCompose.from_dict(yaml.safe_load(COMPOSE.read_text())).validate()
+
+
+def test_compose_sets_only_settings_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    compose: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())
+    for stage in ("join", "monitor", "sink"):
+        environment = compose["services"][stage]["environment"]
+        assert environment["RECALIBRA_CLICKHOUSE_PASSWORD"].startswith("${"), "no default password"
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        settings = load_settings()
+        assert settings.kafka.bootstrap_servers == "kafka:19092"
+        assert settings.clickhouse.host == "clickhouse"
+        assert settings.registry.url == "http://registry:8081"
+    ports = [p for service in compose["services"].values() for p in service.get("ports", [])]
+    assert ports and all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_the_example_is_toml() -> None:
+    assert set(tomllib.loads(EXAMPLE.read_text())) == {"kafka", "clickhouse", "registry", "streams"}
