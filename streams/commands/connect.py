@@ -84,8 +84,12 @@ def connect_csv(predictions: Path | None, outcomes: Path | None, as_json: bool) 
         )
     if shown > BAD_ROWS_SHOWN_MAX:
         click.echo(f"and {shown - BAD_ROWS_SHOWN_MAX} more bad rows", err=True)
-    counts = report._asdict()
+    files = {name: file._asdict() for name, file in report._asdict().items() if file is not None}
     if as_json:
-        print_json([counts])
-    else:
-        click.echo(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()))
+        print_json([files])
+        return
+    for file in files.values():
+        click.echo(
+            f"{file['file_name']}: {file['rows']} rows, {file['sent']} sent, "
+            f"{file['dead_letters']} to the dead letters"
+        )

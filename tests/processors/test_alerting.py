@@ -1,4 +1,4 @@
-"""Alerts of the monitor on series whose change is known: one change, one alert, until it is over."""
+"""Alerts of the monitor where the change is known: one change, one alert, until it is over."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ def any_lot(number: int, rng: random.Random) -> AssayContext:
 def story(
     seed: int, shifts: Sequence[tuple[int, float]], level: Level = any_lot, lot: str | None = None
 ) -> list[Pair]:
-    """Return stretches of (pairs, shift of `lot`, or of all) one after the other, errors of SD 1."""
+    """Return stretches of (pairs, shift of `lot` or of all); errors have SD 1."""
     rng = random.Random(seed)
     found: list[Pair] = []
     for count, shift in shifts:

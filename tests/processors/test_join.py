@@ -163,7 +163,7 @@ def test_replicates_and_their_values_stay_apart() -> None:
 
 
 def test_keys_that_start_alike_stay_apart() -> None:
-    others = [
+    others: list[AnyEvent] = [
         O._replace(event_id="1", molecule_id="m2"),
         O._replace(event_id="2", assay_id="a2"),
         O._replace(event_id="3", molecule_id="ma", assay_id="a"),
@@ -185,7 +185,10 @@ def test_events_that_move_to_another_molecule_pair_there_in_any_order(order: int
     """
     moved_p = P._replace(revision=1, molecule_id="n")
     moved_o = O._replace(revision=1, molecule_id="n")
-    leave = [P._replace(revision=1, retracted=True), O._replace(revision=1, retracted=True)]
+    leave: list[AnyEvent] = [
+        P._replace(revision=1, retracted=True),
+        O._replace(revision=1, retracted=True),
+    ]
     ways = ([*leave, moved_p, moved_o], [moved_p, moved_o, *leave])
     pairs = live(joined([P, O, *ways[order]]))
     assert [(pair.status, pair.prediction.molecule_id) for pair in pairs.values()] == [
@@ -195,7 +198,7 @@ def test_events_that_move_to_another_molecule_pair_there_in_any_order(order: int
 
 def test_one_id_under_two_molecules_gives_two_pairs() -> None:
     """Ids such as "1" come back in files of other molecules; their pairs must not meet."""
-    events = [P, O, P._replace(molecule_id="n"), O._replace(molecule_id="n")]
+    events: list[AnyEvent] = [P, O, P._replace(molecule_id="n"), O._replace(molecule_id="n")]
     assert len(live(joined(events))) == 2
 
 

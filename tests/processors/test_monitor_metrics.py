@@ -130,5 +130,3 @@ def test_when_the_last_pair_leaves_no_value_stands() -> None:
         lane.feed(event)
     check(lane.finish(), {})
     assert lane.latest
-
-

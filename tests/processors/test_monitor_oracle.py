@@ -3,6 +3,7 @@
 The other tests of the monitor take `batch` as their oracle and `Lane` as what is under test.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -111,11 +112,13 @@ def batch(lane: "Lane", events: Iterable[AnyEvent]) -> dict[Window, dict[str, fl
         levels = zip(CONTEXT_FIELDS, pair.outcome.context, strict=True)
         for field, value in ((None, None), *((f, v) for f, v in levels if v is not None)):
             series.setdefault((*of_model, field, value), []).append(pair)
-    return {
-        (*name, window): of_pairs(pairs[-size:] if size else pairs)
-        for name, pairs in series.items()
-        for window, size in WINDOWS.items()
-    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of scikit-learn, on windows of one class
+        return {
+            (*name, window): of_pairs(pairs[-size:] if size else pairs)
+            for name, pairs in series.items()
+            for window, size in WINDOWS.items()
+        }
 
 
 class Lane:
@@ -151,7 +154,7 @@ class Lane:
 
     def _take(self, metric: Metric) -> None:
         """Keep the higher row_version, and of equal ones the later, as ClickHouse does."""
-        known = self.latest.setdefault(metric[:6], {})  # type: ignore[arg-type]
+        known = self.latest.setdefault(metric[:6], {})
         if metric.metric not in known or metric.row_version >= known[metric.metric].row_version:
             known[metric.metric] = metric
 

@@ -57,7 +57,7 @@ def agree(one: Store, other: Store, prefixes: list[bytes]) -> None:
             assert found == sorted(found, reverse=reverse)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(operations, st.lists(own_keys, min_size=1, max_size=6))
 def test_both_stores_behave_alike(
     steps: list[tuple[str, bytes, bytes]], prefixes: list[bytes]
@@ -89,7 +89,7 @@ def test_after_prefix_is_the_least_key_above(prefix: bytes, key: bytes) -> None:
     assert inside == key.startswith(prefix)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(operations, operations)
 def test_a_store_opened_again_has_what_was_committed_only(
     before: list[tuple[str, bytes, bytes]], after: list[tuple[str, bytes, bytes]]

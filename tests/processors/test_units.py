@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_pairing_oracle import CODEC
+from test_pairing_oracle import CODEC, AnyEvent
 
 from processors.join import Join
 from processors.store import MemoryStore
@@ -91,7 +91,7 @@ def test_a_unit_that_is_arithmetic_does_not_stop_the_lane() -> None:
     subprocess.run([sys.executable, "-c", program], cwd=root, timeout=15, check=True)
 
 
-def said_of(events: Sequence[Prediction | Outcome]) -> list[Event]:
+def said_of(events: Sequence[AnyEvent]) -> list[Event]:
     join, store = Join(CODEC), MemoryStore()
     return [
         event
@@ -105,7 +105,8 @@ def last_pair(said: Sequence[Event]) -> Pair:
 
 
 def test_the_prediction_is_given_in_the_unit_of_the_outcome() -> None:
-    for events in ([P, O], [O, P]):
+    both: list[AnyEvent] = [P, O]
+    for events in (both, both[::-1]):
         (pair,) = said_of(events)
         assert isinstance(pair, Pair)
         assert pair.predicted == pytest.approx(1.5, rel=1e-12)
@@ -121,7 +122,7 @@ def test_a_unit_only_one_side_states_holds_for_both() -> None:
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_units_that_cannot_be_converted_are_a_dead_letter_and_no_live_pair(swapped: bool) -> None:
-    events: list[Prediction | Outcome] = [P, O._replace(unit="kcal/mol")]
+    events: list[AnyEvent] = [P, O._replace(unit="kcal/mol")]
     said = said_of(events[::-1] if swapped else events)
     (letter,) = (event for event in said if isinstance(event, DeadLetter))
     assert (letter.column, letter.origin, letter.error) == ("unit", "join", "InvalidValueError")
@@ -144,7 +145,11 @@ def test_a_revision_breaks_and_mends_the_pair() -> None:
 
 
 def test_one_bad_unit_leaves_the_other_predictions_paired() -> None:
-    others = [P._replace(event_id="q", model_id="tree"), P._replace(unit="kcal/mol"), O]
+    others: list[AnyEvent] = [
+        P._replace(event_id="q", model_id="tree"),
+        P._replace(unit="kcal/mol"),
+        O,
+    ]
     last = {e.prediction.event_id: e.status for e in said_of(others) if isinstance(e, Pair)}
     assert last["q"] == "paired"
     assert last.get("p") in (None, "retracted")

@@ -70,9 +70,10 @@ EVENTS: dict[str, st.SearchStrategy[Any]] = {
     "DeadLetter": dead_letters,
 }
 
+FEATURES: dict[str, float | str] = {"mw": 46.07, "ring": "no"}
 PREDICTION = Prediction(
     *("p1", 3, False, "CCO", "logP", AssayContext("L1", None, "ann", None), "net", "1.0"),
-    *(1.5, "hit", 0.75, 0.1, "nM", 1_700_000_000_000_000, {"mw": 46.07, "ring": "no"}),
+    *(1.5, "hit", 0.75, 0.1, "nM", 1_700_000_000_000_000, FEATURES),
 )
 
 
