@@ -57,7 +57,9 @@ def main() -> int:
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
         stage = make_stage(sys.argv[1], resolved(load_settings()))
-        worker = stage.app.Worker(loglevel="ERROR", override_logging=False, redirect_stdouts=False)
+        worker = stage.app.Worker(
+            loglevel="ERROR", override_logging=False, redirect_stdouts=False, quiet=True
+        )
         worker.execute_from_commandline()
     except UserError as error:
         print(f"recalibra: {error}", file=sys.stderr)

@@ -9,7 +9,8 @@ from pathlib import Path
 from schemas.errors import UserError
 from streams.local.child import Child
 
-STOP_GRACE_S = 4.0
+# What no checkpoint holds is read again, so a stage that takes longer may be killed.
+STOP_GRACE_S = 2.5
 WATCH_EVERY_S = 0.2
 RESTART_AFTER_S = 0.5
 RESTART_AFTER_MAX_S = 15.0

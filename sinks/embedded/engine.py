@@ -13,6 +13,7 @@ import chdb
 from chdb.state.sqlitelike import Connection
 
 from schemas.errors import RefusedStateError
+from sinks.embedded import spool
 from sinks.embedded.access import LIMITS, WRITER
 from sinks.embedded.directory import CONFIG, Directory
 
@@ -75,6 +76,7 @@ class Engine:
         self._directory = directory
         database = directory.database
         os.chdir(directory.path)
+        spool.clear()
         try:
             # The engine runs as long as one connection is open; this one is kept for that.
             self._keeper = chdb.connect(f"{_STORE}?config-file={CONFIG}")

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 
 from sinks.embedded import query_settings
 from sinks.embedded.access import WRITER, User
@@ -13,6 +14,7 @@ from sinks.embedded.engine import Engine, Lane
 from sinks.embedded.errors import READONLY, SYNTAX_ERROR, QueryRefusedError
 from sinks.embedded.http_request import Request
 from sinks.embedded.sessions import Sessions
+from sinks.embedded.spool import spooled
 from sinks.embedded.statements import (
     HEAD_BYTES,
     InsertHead,
@@ -152,15 +154,12 @@ class Execution:
     def _parses(self, lane: Lane, request: Request, text: bytes) -> bool:
         return lane.classify(decoded(text), request.database or "").statements == 1
 
-    def _check(self, lane: Lane, job: Job, text: bytes, parsed: str) -> None:
-        """Raise QueryRefusedError unless `text` is one statement that its user may run.
-
-        `parsed` is the text as the parser takes it: an INSERT needs its VALUES.
-        """
-        check_allowed(text)
-        kind, statements = lane.classify(parsed, job.request.database or "")
+    def _check(self, lane: Lane, job: Job, sql: str) -> None:
+        """Raise QueryRefusedError unless `sql` is one statement that its user may run."""
+        check_allowed(sql.encode())
+        kind, statements = lane.classify(sql, job.request.database or "")
         if statements == 0:
-            raise _syntax_error(lane, parsed)
+            raise _syntax_error(lane, sql)
         if statements != 1:
             raise QueryRefusedError(
                 SYNTAX_ERROR, "SYNTAX_ERROR", "A request must hold one statement."
@@ -171,23 +170,19 @@ class Execution:
             )
 
     def _insert(self, lane: Lane, job: Job, head: InsertHead, first: bytes) -> Answer:
-        self._check(lane, job, head.statement.encode(), f"{head.statement} VALUES")
+        self._check(lane, job, head.statement)
         started_ns = time.perf_counter_ns()
-        with lane.connection.send_insert(head.statement, head.format) as insert:
-            if first:
-                insert.append(first)
-            for piece in job.body.pieces():
-                insert.append(piece)
-            result = insert.finish()
+        with spooled(chain([first], job.body.pieces())) as path:
+            result = lane.connection.query(head.reading(str(path)), "TabSeparated")
         return Answer(
             summary=_summary(
-                started_ns, written_rows=result.rows_written, written_bytes=result.bytes_written
+                started_ns, written_rows=result.rows_written(), written_bytes=result.bytes_written()
             )
         )
 
     def _query(self, lane: Lane, job: Job, text: bytes) -> Answer:
         sql = decoded(text)
-        self._check(lane, job, text, sql)
+        self._check(lane, job, sql)
         out_format = stated_format(text) or job.request.default_format
         started_ns = time.perf_counter_ns()
         streamed = out_format in STREAMED_FORMATS and first_word(text) in _READING

@@ -51,11 +51,24 @@ class Token:
 
 @dataclass(frozen=True)
 class InsertHead:
-    """An INSERT up to its data: the statement without FORMAT, the format, where the data begins."""
+    """An INSERT up to its data: what stands before its SETTINGS, these, its format.
 
-    statement: str
+    `data_start` is where its data begins.
+    """
+
+    target: str
+    settings: str
     format: str
     data_start: int
+
+    @property
+    def statement(self) -> str:
+        """The statement without its data."""
+        return f"{self.target}{self.settings} FORMAT {self.format}"
+
+    def reading(self, path: str) -> str:
+        """Return the statement that takes its data from a file of ours."""
+        return f"{self.target} FROM INFILE '{path}' {self.settings} FORMAT {self.format}"
 
 
 def tokens(text: bytes) -> Iterator[Token]:
@@ -139,19 +152,35 @@ def insert_head(text: bytes, parses: Callable[[bytes], bool]) -> InsertHead | No
     to them, so a table or column of that name is no trap.
     """
     keyword: Token | None = None
+    clauses: list[int] = []
     for token in _outer(text):
         if keyword is not None and token.kind == "word" and parses(text[: token.end]):
-            data_start = token.end
             found = _BEFORE_DATA.match(text, token.end)
-            if found is not None:
-                data_start = found.end()
-            statement = decoded(text[: keyword.start])
-            return InsertHead(statement, token.text.decode(), data_start)
+            data_start = token.end if found is None else found.end()
+            name = token.text.decode()
+            return _head(text[: keyword.start], clauses, name, data_start, parses)
         keyword = token if token.says(b"FORMAT") else None
         if token.says(b"VALUES") and parses(text[: token.end]):
-            return InsertHead(decoded(text[: token.start]), "Values", token.end)
+            return _head(text[: token.start], clauses, "Values", token.end, parses)
         if token.says(b"SELECT") or token.says(b"WITH"):
             return None
+        if token.says(b"SETTINGS"):
+            clauses.append(token.start)
+    return None
+
+
+def _head(
+    text: bytes,
+    clauses: list[int],
+    format_name: str,
+    data_start: int,
+    parses: Callable[[bytes], bool],
+) -> InsertHead | None:
+    """Return the head cut before its SETTINGS, which is where FROM INFILE belongs."""
+    for cut in (len(text), *reversed(clauses)):
+        head = InsertHead(decoded(text[:cut]), decoded(text[cut:]), format_name, data_start)
+        if parses(head.reading("data").encode()):
+            return head
     return None
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from streams.local.session import LocalSession
 
 QUERY = (
-    "SELECT segment, metric, round(value, 3) AS value, n FROM accuracy "
+    "SELECT coalesce(segment_value, 'all') AS segment, metric, round(value, 3) AS value, n "
+    "FROM accuracy "
     "WHERE window = 'last:50' AND metric IN ('rmse', 'me') ORDER BY segment, metric"
 )
 

@@ -28,7 +28,7 @@ from streams.local.state import (
     write_run_file,
 )
 
-STOP_TIMEOUT_S = 4.0
+STOP_TIMEOUT_S = 2.0
 MONITOR_INTERVAL_S = 0.5
 DEFAULT_DATABASE = "recalibra"
 

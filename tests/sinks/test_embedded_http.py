@@ -17,10 +17,13 @@ import zstandard
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 from embedded_endpoint import DATABASE, Endpoint
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 TIME = dt.datetime(2024, 5, 6, 7, 8, 9, 123456)
 ROWS = [(1, "x", None, 0.5), (2, "it's \\ ω\t\n", TIME, None)]
 COLUMNS = ["a", "b", "at", "v"]
+MANY = [str(n).encode() for n in range(300)]
 
 
 @pytest.fixture
@@ -154,6 +157,45 @@ def test_bad_data_is_refused_and_the_next_insert_goes_on(client: Client) -> None
     assert error.value.code == 27
     client.raw_insert("t", ["a", "b"], b"7,x\n", fmt="CSV")
     assert client.command("SELECT a FROM t") == 7
+
+
+@pytest.mark.parametrize(
+    ("table", "data", "code"),
+    [
+        ("(a UInt32, CONSTRAINT small CHECK a < 5) ENGINE = MergeTree ORDER BY a", b"9\n", 469),
+        ("(a UInt32) ENGINE = MergeTree ORDER BY a PARTITION BY a", b"\n".join(MANY), 252),
+    ],
+)
+def test_what_fails_when_the_last_block_is_written_is_not_acknowledged(
+    endpoint: Endpoint, client: Client, table: str, data: bytes, code: int
+) -> None:
+    client.command(f"CREATE OR REPLACE TABLE strict {table}")
+    with pytest.raises(DatabaseError) as error:
+        client.raw_insert("strict", ["a"], data, fmt="CSV")
+    assert error.value.code == code
+    assert client.command("SELECT count() FROM strict") == 0
+
+
+@given(st.lists(st.binary() | st.sampled_from([b"\n;", b"';DROP TABLE t;--", b"\r\n\\N"])))
+@settings(max_examples=25, deadline=None)
+def test_any_bytes_arrive_as_they_are(endpoint: Endpoint, texts: list[bytes]) -> None:
+    client = endpoint.client()
+    client.command("CREATE OR REPLACE TABLE raw (n UInt32, b String) ENGINE = Memory")
+    if texts:
+        client.insert("raw", list(enumerate(texts)), column_names=["n", "b"])
+    found = client.query("SELECT hex(b) FROM raw ORDER BY n").result_rows
+    client.close()
+    assert [bytes.fromhex(row[0]) for row in found] == texts
+
+
+def test_settings_within_an_insert_and_an_insert_without_rows(
+    endpoint: Endpoint, client: Client
+) -> None:
+    sql = b"INSERT INTO t (a, b) SETTINGS input_format_null_as_default = 1 FORMAT CSV\n1,\\N\n"
+    assert http(endpoint, sql).status == 200
+    assert http(endpoint, b"INSERT INTO t FORMAT CSV\n").status == 200
+    assert client.query("SELECT a, b FROM t").result_rows == [(1, "")]
+    assert not list((endpoint.path / "spool").iterdir())
 
 
 def test_an_error_behind_sent_rows_is_told_in_the_body(endpoint: Endpoint) -> None:

@@ -16,36 +16,48 @@ from sinks.embedded.statements import (
 
 
 @pytest.mark.parametrize(
-    ("text", "parses_first", "expected"),
+    ("text", "parsed", "expected"),
     [
         (
             b"INSERT INTO t (a, b) FORMAT Native\n\x00\xff FORMAT CSV",
-            b"INSERT INTO t (a, b) FORMAT Native",
-            InsertHead("INSERT INTO t (a, b) ", "Native", 35),
+            [b"INSERT INTO t (a, b) FORMAT Native"],
+            InsertHead("INSERT INTO t (a, b) ", "", "Native", 35),
         ),
         (
             b"INSERT INTO format FORMAT CSV\r\n1,2",
-            b"INSERT INTO format FORMAT CSV",
-            InsertHead("INSERT INTO format ", "CSV", 31),
+            [b"INSERT INTO format FORMAT CSV"],
+            InsertHead("INSERT INTO format ", "", "CSV", 31),
         ),
         (
             b"INSERT INTO t (format, values) VALUES (1, 'FORMAT CSV')",
-            b"INSERT INTO t (format, values) VALUES",
-            InsertHead("INSERT INTO t (format, values) ", "Values", 37),
+            [b"INSERT INTO t (format, values) VALUES"],
+            InsertHead("INSERT INTO t (format, values) ", "", "Values", 37),
         ),
         (
             b"/* FORMAT CSV */ INSERT INTO t -- VALUES\n FORMAT TSV \n\n1",
-            b"/* FORMAT CSV */ INSERT INTO t -- VALUES\n FORMAT TSV",
-            InsertHead("/* FORMAT CSV */ INSERT INTO t -- VALUES\n ", "TSV", 54),
+            [b"/* FORMAT CSV */ INSERT INTO t -- VALUES\n FORMAT TSV"],
+            InsertHead("/* FORMAT CSV */ INSERT INTO t -- VALUES\n ", "", "TSV", 54),
         ),
-        (b"INSERT INTO t SELECT 1 FORMAT CSV", b"INSERT INTO t SELECT 1 FORMAT CSV", None),
-        (b"INSERT INTO t (SELECT 1)", b"INSERT INTO t (SELECT 1)", None),
+        (b"INSERT INTO t SELECT 1 FORMAT CSV", [b"INSERT INTO t SELECT 1 FORMAT CSV"], None),
+        (b"INSERT INTO t (SELECT 1)", [b"INSERT INTO t (SELECT 1)"], None),
     ],
 )
 def test_the_data_of_an_insert_begins_where_the_parser_says(
-    text: bytes, parses_first: bytes, expected: InsertHead | None
+    text: bytes, parsed: list[bytes], expected: InsertHead | None
 ) -> None:
-    assert insert_head(text, parses_first.__eq__) == expected
+    if expected is not None:
+        parsed.append(expected.reading("data").encode())
+    assert insert_head(text, parsed.__contains__) == expected
+
+
+def test_settings_come_behind_the_file() -> None:
+    text = b"INSERT INTO settings SETTINGS async_insert = 0 FORMAT CSV\n1"
+    parsed = [
+        b"INSERT INTO settings SETTINGS async_insert = 0 FORMAT CSV",
+        b"INSERT INTO settings  FROM INFILE 'data' SETTINGS async_insert = 0  FORMAT CSV",
+    ]
+    head = insert_head(text, parsed.__contains__)
+    assert head == InsertHead("INSERT INTO settings ", "SETTINGS async_insert = 0 ", "CSV", 58)
 
 
 @given(st.binary(max_size=200))

@@ -1,6 +1,7 @@
 """The stages on a real broker and ClickHouse: the numbers of the replay, through faults."""
 
 import random
+import re
 import shutil
 
 import psutil
@@ -143,3 +144,26 @@ def test_a_restart_goes_on_where_it_stopped_with_and_without_its_store(lab: Pipe
         await_that(lambda: len(lab.committed("pairs")) >= 300, running)
     ids = [pair.pair_id for pair in lab.events("pairs", Pair)]
     assert len(ids) == len(set(ids)) == 300
+
+
+def test_workers_that_join_and_leave_lose_and_double_nothing(lab: PipelineLab) -> None:
+    logs = lab.settings.state_dir / "logs"
+
+    def assignments(number: int) -> list[str]:
+        log = (logs / f"stage-join-{number}.log").read_text()
+        return re.findall(r"works on partitions (\[.*?\])", log)
+
+    events = load(EVENTS)
+    with lab.stages("join", processes=2) as running:
+        lab.publish(events[: EVENTS + EVENTS // 2])
+        await_that(lambda: lab.end("pairs") > EVENTS / 20, running)
+        leaving = psutil.Process(running.process_ids["join 2"])
+        leaving.terminate()
+        lab.publish(events[EVENTS + EVENTS // 2 :])
+        await_that(lambda: len(lab.live_pairs()) == EVENTS, running)
+    ids = [pair.pair_id for pair in lab.events("pairs", Pair)]
+    assert len(ids) == len(set(ids)) == EVENTS
+    # Each had two of the four partitions at some time, and always both inputs of each: a lane
+    # whose inputs were apart could not have found its pairs.
+    assert any(len(a) == len("[0, 1]") for a in assignments(1) + assignments(2))
+    assert "ended with code 0" in lab.said[0]
