@@ -144,7 +144,7 @@ class Execution:
         else:
             in_session = job.request.session_id is not None
             query_settings.apply(lane, job.request.settings, in_session)
-        if word == b"INSERT" and not job.request.params:
+        if word == b"INSERT":
             found = insert_head(text, lambda prefix: self._parses(lane, job.request, prefix))
             if found is not None:
                 return self._insert(lane, job, found, text[found.data_start :])
@@ -173,7 +173,8 @@ class Execution:
         self._check(lane, job, head.statement)
         started_ns = time.perf_counter_ns()
         with spooled(chain([first], job.body.pieces())) as path:
-            result = lane.connection.query(head.reading(str(path)), "TabSeparated")
+            sql = head.reading(str(path))
+            result = lane.connection.query(sql, "TabSeparated", params=job.request.params)
         return Answer(
             summary=_summary(
                 started_ns, written_rows=result.rows_written(), written_bytes=result.bytes_written()

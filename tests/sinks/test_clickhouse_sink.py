@@ -1,118 +1,20 @@
 """The ClickHouse sink on the real engine: what the views say, however rows come in."""
 
-from collections.abc import Iterator, Sequence
-from itertools import count
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
-from embedded_endpoint import DATABASE, Endpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sink_examples import ALERT, METRIC, NOON_US, OUTCOME, PAIR, PREDICTION, empty, rows, write
 
-from schemas.errors import (
-    DataError,
-    RecalibraError,
-    RefusedStateError,
-    SettingsError,
-    UnavailableError,
-)
-from schemas.events import (
-    Alert,
-    AssayContext,
-    DeadLetter,
-    Metric,
-    Outcome,
-    Pair,
-    Prediction,
-)
+from schemas.events import AssayContext, DeadLetter, Pair
 from schemas.topics import TOPICS
 from sinks.clickhouse import ClickHouseSink
-from sinks.clickhouse_errors import translated
 from sinks.ddl import names
 from sinks.tables import TABLES
-
-NOON_US = 1_715_000_000_123_456
-CONTEXT = AssayContext("lot 7", "reader 2", None, "v3")
-PREDICTION = Prediction(
-    "p", 0, False, "CCO", "logP", CONTEXT, "net", "1", 1.5, predicted_at=NOON_US
-)
-OUTCOME = Outcome("o", 0, False, "CCO", "logP", CONTEXT, 1.25, unit="nM", measured_at=NOON_US + 1)
-PAIR = Pair("pair", 1, "paired", "nM", 1.5, 1.25, PREDICTION, OUTCOME)
-METRIC = Metric("net", "1", "logP", None, None, "all", "mae", 0.25, 0.2, 0.3, 9, NOON_US, 1)
-ALERT = Alert(
-    "alert",
-    1,
-    "open",
-    "net",
-    "1",
-    "logP",
-    "reagent_batch",
-    "lot 7",
-    "page_hinkley",
-    NOON_US,
-    NOON_US + 5,
-    1.5,
-    0.01,
-    40,
-    "It drifts.",
-)
-TOKENS = (f"token {n}" for n in count())
-
-
-def sink_on(endpoint: Endpoint, user: str = "writer", **changes: Any) -> ClickHouseSink:
-    options: dict[str, Any] = {
-        "host": "127.0.0.1",
-        "port": endpoint.port,
-        "username": user,
-        "password": endpoint.passwords[user],
-        "database": DATABASE,
-    }
-    return ClickHouseSink(**{**options, **changes})
-
-
-@pytest.fixture(scope="module")
-def made(endpoint: Endpoint) -> Iterator[ClickHouseSink]:
-    sink = sink_on(endpoint)
-    sink.ensure_tables()
-    sink.ensure_tables()
-    yield sink
-    sink.close()
-
-
-@pytest.fixture(scope="module")
-def analyst(endpoint: Endpoint, made: ClickHouseSink) -> Iterator[Client]:
-    client = endpoint.client("analyst")
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
-def writer(endpoint: Endpoint, made: ClickHouseSink) -> Iterator[Client]:
-    client = endpoint.client()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def sink(made: ClickHouseSink, writer: Client) -> ClickHouseSink:
-    empty(writer)
-    return made
-
-
-def empty(writer: Client) -> None:
-    for table in TABLES.values():
-        writer.command(f"TRUNCATE TABLE {table.name}")
-
-
-def write(sink: ClickHouseSink, topic: str, *events: Any) -> None:
-    sink.write(topic, events, next(TOKENS))
-
-
-def rows(client: Client, sql: str) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in client.query(sql).result_rows]
 
 
 def test_every_topic_has_a_table_of_the_columns_it_fills(
@@ -220,6 +122,8 @@ def test_a_block_that_comes_twice_is_stored_once(
     assert rows(writer, stored) == [(40_000,)]
     parts = "SELECT count() FROM system.parts WHERE table = 'pairs_rows' AND active"
     assert rows(writer, parts) == [(1,)]
+    sink.write("pairs", [PAIR._replace(pair_id="of another block")], "block 1")
+    assert rows(writer, stored) == [(40_000,)]
     sink.write("pairs", block[:100], "block 2")
     assert rows(analyst, "SELECT count(), sum(error) FROM pairs") == [(40_000, 10_000.0)]
 
@@ -316,79 +220,3 @@ def test_dead_letters_keep_their_bytes(sink: ClickHouseSink, analyst: Client) ->
         "ORDER BY dead_letter_id",
     )
     assert found == [(3, 77, None, None, "00FF0A27"), (3, 77, None, "FE", "00FF0A27")]
-
-
-def test_an_outage_asks_for_patience_and_the_block_goes_in_afterwards(
-    own_endpoint: Endpoint,
-) -> None:
-    sink = sink_on(own_endpoint)
-    with pytest.raises(RefusedStateError, match="start them again"):
-        sink.write("pairs", [PAIR], "first")
-    sink.ensure_tables()
-    sink.write("pairs", [PAIR], "first")
-    own_endpoint.stop()
-    for attempt in (sink, sink_on(own_endpoint)):
-        with pytest.raises(UnavailableError) as outage:
-            attempt.write("pairs", [PAIR._replace(pair_id="two")], "second")
-        assert outage.value.retry_after_s > 0
-        with pytest.raises(UnavailableError):
-            attempt.ensure_tables()
-    own_endpoint.start()
-    sink.write("pairs", [PAIR._replace(pair_id="two")], "second")
-    sink.write("pairs", [PAIR], "first")
-    client = own_endpoint.client()
-    assert rows(client, "SELECT pair_id FROM pairs_rows ORDER BY 1") == [("pair",), ("two",)]
-    client.close()
-    sink.close()
-
-
-@pytest.mark.parametrize(
-    ("topic", "event"),
-    [
-        ("outcomes", PAIR),
-        ("pairs", PAIR._replace(row_version=-1)),
-        ("pairs", PAIR._replace(pair_id=None)),  # type: ignore[arg-type]
-        ("metrics", METRIC._replace(value="high")),  # type: ignore[arg-type]
-        ("alerts", ALERT._replace(since=2**70)),
-    ],
-)
-def test_what_no_column_takes_is_the_datas_fault(
-    sink: ClickHouseSink, analyst: Client, topic: str, event: Any
-) -> None:
-    with pytest.raises(DataError):
-        write(sink, topic, event)
-    write(sink, "pairs", PAIR)
-    assert rows(analyst, "SELECT count() FROM pairs") == [(1,)]
-
-
-def test_what_a_person_can_mend_is_said_so(endpoint: Endpoint, sink: ClickHouseSink) -> None:
-    with pytest.raises(SettingsError, match="password"):
-        sink_on(endpoint, password="guess").write("pairs", [PAIR], "t")
-    with pytest.raises(SettingsError, match="rights"):
-        sink_on(endpoint, "analyst").write("pairs", [PAIR], "t")
-    with pytest.raises(SettingsError, match="no table"):
-        sink.write("nonsense", [PAIR], "t")
-    with pytest.raises(SettingsError, match="rights"):
-        sink_on(endpoint, database="elsewhere").ensure_tables()
-    sink.write("pairs", [], "t")
-
-
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [
-        (241, UnavailableError),
-        (252, UnavailableError),
-        (243, UnavailableError),
-        (159, UnavailableError),
-        (999_999, UnavailableError),
-        (None, UnavailableError),
-        (27, DataError),
-        (516, SettingsError),
-        (60, RefusedStateError),
-    ],
-)
-def test_codes_mean_patience_rejection_or_a_person(
-    code: int | None, kind: type[RecalibraError]
-) -> None:
-    error = translated(DatabaseError("no secret", code=code), "127.0.0.1:1")
-    assert type(error) is kind

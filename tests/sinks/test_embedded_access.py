@@ -109,10 +109,11 @@ def test_a_writer_reaches_neither_files_nor_hosts(endpoint: Endpoint, sql: str) 
 
 
 def test_an_analyst_meets_the_limits(endpoint: Endpoint) -> None:
-    client = endpoint.client("analyst")
+    client = endpoint.client("analyst", autogenerate_session_id=True)
     with pytest.raises(DatabaseError) as error:
         client.query("SELECT number FROM numbers(1000001)")
     assert error.value.code == 396
+    assert client.query("SELECT 7").result_rows == [(7,)]
     client.close()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import gzip
 import json
+import socket
 import zlib
 from collections.abc import Callable, Iterator
 from urllib.parse import urlencode
@@ -263,6 +264,26 @@ def test_a_query_stops_when_its_client_leaves(endpoint: Endpoint, client: Client
     while client.command(running) != 1 and dt.datetime.now() < deadline:
         pass
     assert client.command(running) == 1  # this question itself
+
+
+def test_nothing_of_an_insert_stays_when_its_client_dies_half_way(
+    endpoint: Endpoint, client: Client
+) -> None:
+    login = urllib3.make_headers(basic_auth=f"writer:{endpoint.passwords['writer']}")
+    head = f"POST /?database={DATABASE} HTTP/1.1\r\nHost: localhost\r\n"
+    head += f"Authorization: {login['authorization']}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    piece = b"INSERT INTO t (a, b) FORMAT CSV\n" + b"1,abcdefgh\n" * 200_000
+    with socket.create_connection(("127.0.0.1", endpoint.port)) as half:
+        half.sendall(head.encode() + b"%x\r\n" % len(piece) + piece + b"\r\n")
+        spool = endpoint.path / "spool"
+        deadline = dt.datetime.now() + dt.timedelta(seconds=10)
+        while not any(spool.iterdir()) and dt.datetime.now() < deadline:
+            pass
+        assert any(spool.iterdir())
+    while any(spool.iterdir()) and dt.datetime.now() < deadline:
+        pass
+    assert not any(spool.iterdir())
+    assert client.command("SELECT count() FROM t") == 0
 
 
 def test_a_large_insert_is_streamed(endpoint: Endpoint, client: Client) -> None:
