@@ -1,6 +1,6 @@
 """The alert of one model version in one assay: one change is one alert, until it has recovered."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
@@ -15,8 +15,8 @@ OPEN, RECOVERED = "open", "recovered"
 # The first results after a change may point at the wrong factor: the cause is looked for again.
 CAUSE_LOOK_EVERY_PAIRS = 5
 CAUSE_PAIRS_MAX = 200
-# The mean of this many scores has a standard error of 0.18: far from a shift worth an alert.
-RECOVERY_PAIRS = 30
+# Blocks of so many scores do not overlap; their mean has a standard error of 0.14.
+RECOVERY_PAIRS = 50
 RECOVERY_SCORE_MAX = 0.25
 
 
@@ -29,6 +29,8 @@ class Subject(NamedTuple):
 
 
 Rows = Callable[[int | None], tuple[Sequence[Scored], Sequence[Scored]]]
+Scores = Mapping[SeriesName, float | None]
+Learned = Callable[[SeriesName], bool]
 
 
 def _day(time_us: int | None) -> str:
@@ -47,15 +49,21 @@ class AlertKeeper:
     >>> keeper = AlertKeeper(Subject("net", "1", "logP"))
     >>> rows = lambda since: ([], [])
     >>> change = Change("page_hinkley", 5, None)
-    >>> [a.state for a in keeper.changed(change, SeriesName("1", None, None), 9, 1, rows)]
+    >>> [a.state for a in keeper.changed(change, 9, 1, rows, lambda series: True)]
     ['open']
-    >>> keeper.changed(change, SeriesName("1", "operator", "ann"), 10, 2, rows)
+    >>> keeper.changed(change, 10, 2, rows, lambda series: True)
     []
     """
 
     def __init__(self, subject: Subject, state: dict[str, Any] | None = None) -> None:
         self._subject = subject
-        fresh: dict[str, Any] = {"opened": 0, "alert": None, "pairs": 0, "scores": []}
+        fresh: dict[str, Any] = {
+            "opened": 0,
+            "alert": None,
+            "pairs": 0,
+            "scores": [],
+            "own_reference": False,
+        }
         self._state: dict[str, Any] = dict(state) if state else fresh
 
     @property
@@ -74,11 +82,12 @@ class AlertKeeper:
         return self._state
 
     def changed(
-        self, change: Change, series: SeriesName, at: int | None, sequence: int, rows: Rows
+        self, change: Change, at: int | None, sequence: int, rows: Rows, learned: Learned
     ) -> list[Alert]:
-        """Take a change that a detector found on `series`; open an alert unless one is open.
+        """Take a change that a detector found; open an alert unless one is open.
 
-        `rows(since)` gives the scored pairs of the model version since a time and before it.
+        `rows(since)` gives the scored pairs of the model version since a time and before it;
+        `learned(series)` says whether a series has its reference.
         """
         if self.is_open:
             return []
@@ -100,23 +109,23 @@ class AlertKeeper:
             n=0,
             reason="",
         )
-        self._state.update(opened=number, pairs=0, scores=[])
-        return [self._say(self._explained(alert, sequence, rows)[0])]
+        self._state.update(opened=number, pairs=0)
+        return [self._say(self._explained(alert, sequence, rows)[0], learned)]
 
-    def seen(
-        self, series: SeriesName, score: float | None, sequence: int, rows: Rows
-    ) -> list[Alert]:
-        """Take the score of a pair on `series`; look for the cause again, or close the alert."""
+    def seen(self, scores: Scores, sequence: int, rows: Rows, learned: Learned) -> list[Alert]:
+        """Take the scores of one pair; look for the cause again, or close the alert."""
         alert = self.alert
         if alert is None or alert.state != OPEN:
             return []
-        if series == SeriesName(alert.model_version, alert.segment_field, alert.segment_value):
-            scores = [*self._state["scores"], score or 0.0][-RECOVERY_PAIRS:]
-            self._state["scores"] = scores
-            if len(scores) == RECOVERY_PAIRS and abs(fmean(scores)) <= RECOVERY_SCORE_MAX:
-                return [self._recover(alert, sequence)]
-        if series.field is not None:
-            return []
+        whole = SeriesName(alert.model_version, None, None)
+        about = whole._replace(field=alert.segment_field, value=alert.segment_value)
+        score = scores.get(about if self._state["own_reference"] else whole)
+        if about in scores and score is not None:
+            self._state["scores"] = seen = [*self._state["scores"], score]
+            if len(seen) == RECOVERY_PAIRS:
+                self._state["scores"] = []
+                if abs(fmean(seen)) <= RECOVERY_SCORE_MAX:
+                    return [self._recover(alert, sequence, learned)]
         self._state["pairs"] += 1
         due = self._state["pairs"] % CAUSE_LOOK_EVERY_PAIRS == 0
         if not due or self._state["pairs"] > CAUSE_PAIRS_MAX:
@@ -124,19 +133,21 @@ class AlertKeeper:
         again, cause = self._explained(alert, sequence, rows)
         if cause.level in (None, (alert.segment_field, alert.segment_value)):
             return []
-        self._state["scores"] = []
-        return [self._say(again)]
+        return [self._say(again, learned)]
 
-    def _say(self, alert: Alert) -> Alert:
-        self._state["alert"] = list(alert)
+    def _say(self, alert: Alert, learned: Learned) -> Alert:
+        segment = SeriesName(alert.model_version, alert.segment_field, alert.segment_value)
+        # A segment whose reference is not complete yet is learning from the bad results.
+        self._state.update(alert=list(alert), scores=[], own_reference=learned(segment))
         return alert
 
-    def _recover(self, alert: Alert, sequence: int) -> Alert:
+    def _recover(self, alert: Alert, sequence: int, learned: Learned) -> Alert:
         reason = (
             f"The last {RECOVERY_PAIRS} results agree with the baseline again. It was: "
             f"{alert.reason}"
         )
-        return self._say(alert._replace(state=RECOVERED, row_version=sequence, reason=reason))
+        recovered = alert._replace(state=RECOVERED, row_version=sequence, reason=reason)
+        return self._say(recovered, learned)
 
     def _explained(self, alert: Alert, sequence: int, rows: Rows) -> tuple[Alert, Cause]:
         since, before = rows(alert.since)

@@ -7,12 +7,14 @@ makes the join say again exactly the pairs it changed.
 
 from collections.abc import Iterator
 
-from processors.pairing import RETRACTED, Standing, pair_of, standings
+from processors.pairing import RETRACTED, Standing, pair_id_of, pair_of, standings
 from processors.store import Store
 from schemas.codec import Codec
 from schemas.errors import InvalidValueError
 from schemas.events import DeadLetter, Event, Outcome, Prediction
-from schemas.topics import digest, join_key
+from schemas.precedence import precedence
+from schemas.topics import join_key
+from schemas.validation import EVENT_BYTES_MAX
 
 PREDICTION_KIND, OUTCOME_KIND = b"p", b"o"
 
@@ -53,10 +55,12 @@ class Join:
         kind = PREDICTION_KIND if isinstance(event, Prediction) else OUTCOME_KIND
         own_key = _prefix(kind, key) + event.event_id.encode()
         encoded = self._codec.encode(event)
+        if len(encoded) > EVENT_BYTES_MAX:
+            raise InvalidValueError(f"the record is larger than {EVENT_BYTES_MAX} bytes")
         known = store.get(own_key)
         if known is not None:
             old = self._codec.decode(known, type(event))
-            if (event.revision, encoded) <= (old.revision, known):
+            if precedence(event) <= precedence(old):
                 return []
         else:
             old = None
@@ -119,12 +123,13 @@ class Join:
     ) -> list[Event]:
         """Return the pairs that differ between two sets of standings of one outcome."""
         said: list[Event] = []
+        for event_id, (prediction, _) in before.items():
+            now = after.get(event_id)
+            if now is None or now[0].model_id != prediction.model_id:
+                said.append(pair_of(prediction, outcome, RETRACTED, sequence))
         for event_id, standing in after.items():
             if before.get(event_id) != standing:
                 said += self._pair_or_dead_letter(standing, outcome, cause, sequence)
-        for event_id, (prediction, _) in before.items():
-            if event_id not in after:
-                said.append(pair_of(prediction, outcome, RETRACTED, sequence))
         return said
 
     def _pair_or_dead_letter(
@@ -135,7 +140,7 @@ class Join:
             return [pair_of(prediction, outcome, status, sequence)]
         except InvalidValueError as error:
             dead_letter = DeadLetter(
-                dead_letter_id=digest("pair", prediction.event_id, outcome.event_id),
+                dead_letter_id=pair_id_of(prediction, outcome),
                 origin="join",
                 partition=None,
                 position=sequence,

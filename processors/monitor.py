@@ -12,13 +12,14 @@ import orjson
 
 from processors import keys
 from processors.alerting import AlertKeeper, Subject
-from processors.detectors import all_detectors
+from processors.detectors import Change, all_detectors
 from processors.metrics import all_metrics
+from processors.parts import get_parts, put_parts
 from processors.series import Scored, SeriesName, scored, series_of
 from processors.series_state import SeriesState
 from processors.store import Store
-from processors.window_metrics import metrics_of
-from schemas.events import Alert, Event, Metric, Pair
+from processors.window_metrics import complete, metrics_of
+from schemas.events import Event, Metric, Pair
 from schemas.topics import SEPARATOR, canonical, monitor_key
 
 # How far back a cause is looked for.
@@ -53,7 +54,6 @@ class Monitor:
         self._series: dict[SeriesId, SeriesState] = {}
         self._dirty: dict[SeriesId, None] = {}
         self._pending: dict[SeriesId, None] | None = None
-        self._sequence = 0
 
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
         """Take one pair and return the alerts it raises or closes.
@@ -62,7 +62,6 @@ class Monitor:
         """
         if not isinstance(event, Pair):
             raise TypeError(f"the monitor takes pairs, not {type(event).__name__}")
-        self._sequence = sequence
         model_id, assay_id = event.prediction.model_id, canonical(event.prediction.assay_id)
         subject = monitor_key(model_id, assay_id)
         own_key = keys.pair_key(subject, event.pair_id)
@@ -74,7 +73,7 @@ class Monitor:
         if old is not None:
             for name in series_of(old):
                 store.delete(keys.row_key(subject, name.to_bytes(), old.at, event.pair_id))
-                self._state((subject, name), store).remove(old)
+                self._state((subject, name), store).remove(old, sequence)
         if new is None:
             store.delete(own_key)
             return []
@@ -82,11 +81,11 @@ class Monitor:
         for name in series_of(new):
             row = keys.row_key(subject, name.to_bytes(), new.at, event.pair_id)
             store.put(row, new.to_bytes())
-            self._state((subject, name), store).add(new)
+            self._state((subject, name), store).add(new, sequence)
         if old is not None:
             return []
         about = Subject(model_id, new.model_version, assay_id)
-        return list(self._look(about, subject, new, store))
+        return self._look(about, subject, new, sequence, store)
 
     def flush(self, store: Store, quiet: bool) -> list[Event]:
         """Write the series that changed to the store and return the metrics that are due.
@@ -103,13 +102,14 @@ class Monitor:
             marker = keys.pending_key(subject, name.to_bytes())
             if state.changed and (quiet or state.changed >= wanted):
                 published += self._metrics(subject, state, quiet, store)
-                state.changed = 0
+                state.changed = 0 if complete(state, quiet) else 1
+            if not state.changed:
                 store.delete(marker)
                 pending.pop(series, None)
-            elif state.changed and series not in pending:
+            elif series not in pending:
                 store.put(marker, b"")
                 pending[series] = None
-            store.put(keys.series_key(subject, name.to_bytes()), state.to_bytes())
+            put_parts(store, keys.series_key(subject, name.to_bytes()), state.to_bytes())
         self._dirty.clear()
         if len(self._series) > SERIES_AT_HAND_MAX:
             self._series.clear()
@@ -119,7 +119,7 @@ class Monitor:
         state = self._series.get(series)
         if state is None:
             subject, name = series
-            data = store.get(keys.series_key(subject, name.to_bytes()))
+            data = get_parts(store, keys.series_key(subject, name.to_bytes()))
             state = SeriesState.from_bytes(name, data) if data else SeriesState(name)
             self._series[series] = state
         self._dirty[series] = None
@@ -132,24 +132,32 @@ class Monitor:
         return self._pending
 
     def _look(
-        self, about: Subject, subject: bytes, record: Scored, store: Store
-    ) -> Iterator[Alert]:
-        """Show the pair to the watch of each of its series and yield what the alert says of it."""
+        self, about: Subject, subject: bytes, record: Scored, sequence: int, store: Store
+    ) -> list[Event]:
+        """Show the pair to the watch of each of its series; return what the alert says of it."""
         error = record.error
         if error is None:
-            return
+            return []
         alert_key = keys.alert_key(subject, record.model_version)
         known = store.get(alert_key)
         keeper = AlertKeeper(about, orjson.loads(known) if known else None)
         rows = partial(self._rows, subject, record.model_version, store)
+
+        def learned(name: SeriesName) -> bool:
+            return not self._state((subject, name), store).watch.learning
+
+        scores: dict[SeriesName, float | None] = {}
+        found: list[Change] = []
         for name in series_of(record):
             watch = self._state((subject, name), store).watch
-            score, changes = watch.update(error, record.at)
-            yield from keeper.seen(name, score, self._sequence, rows)
-            for change in changes:
-                yield from keeper.changed(change, name, record.at, self._sequence, rows)
+            scores[name], changes = watch.update(error, record.at)
+            found += changes
+        said: list[Event] = [*keeper.seen(scores, sequence, rows, learned)]
+        for change in found:
+            said += keeper.changed(change, record.at, sequence, rows, learned)
         if keeper.alert is not None:
             store.put(alert_key, orjson.dumps(keeper.state()))
+        return said
 
     def _rows(
         self, subject: bytes, model_version: str, store: Store, since: int | None
@@ -182,5 +190,5 @@ class Monitor:
                 high=measured.estimate.high,
                 n=measured.estimate.n,
                 at=measured.at,
-                row_version=self._sequence,
+                row_version=state.sequence,
             )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from processors.units import convert
 from schemas.events import AssayContext, Outcome, Pair, Prediction
-from schemas.topics import digest
+from schemas.topics import canonical, digest
 
 PAIRED = "paired"
 SUPERSEDED = "superseded"
@@ -65,6 +65,21 @@ def standings(predictions: Iterable[Prediction], outcome: Outcome) -> dict[str, 
     return found
 
 
+def pair_id_of(prediction: Prediction, outcome: Outcome) -> str:
+    """Return a pair's identity: what is compared, by which model, and both event ids.
+
+    An event that a revision moves to another molecule, assay or model leaves its old pairs behind
+    and makes new ones, in whatever order the two are worked off.
+
+    >>> p = Prediction("p", 0, False, "m", "a", AssayContext(), "x", "1", 1.0)
+    >>> o = Outcome("o", 0, False, "m", "a", AssayContext(), 1.2)
+    >>> pair_id_of(p, o) == pair_id_of(p._replace(revision=1, value=2.0), o)
+    True
+    """
+    place = (canonical(outcome.molecule_id), canonical(outcome.assay_id), prediction.model_id)
+    return digest("pair", *place, prediction.event_id, outcome.event_id)
+
+
 def pair_of(prediction: Prediction, outcome: Outcome, status: str, row_version: int) -> Pair:
     """Return the pair of a prediction and an outcome, the prediction's value in the outcome's unit.
 
@@ -82,10 +97,10 @@ def pair_of(prediction: Prediction, outcome: Outcome, status: str, row_version: 
     if predicted is not None and outcome.value is not None:
         predicted = convert(predicted, prediction.unit, outcome.unit)
     return Pair(
-        pair_id=digest(prediction.event_id, outcome.event_id),
+        pair_id=pair_id_of(prediction, outcome),
         row_version=row_version,
         status=status,
-        unit=outcome.unit or prediction.unit,
+        unit=prediction.unit if outcome.value is None else outcome.unit or prediction.unit,
         predicted=predicted,
         measured=None if retracted else outcome.value,
         prediction=prediction,

@@ -1,29 +1,13 @@
 """The watch on one series: its reference errors, their normal scores, and its detectors."""
 
-from bisect import bisect_left, bisect_right, insort
-from statistics import NormalDist
+from bisect import insort
 from typing import Any, NamedTuple
 
 from processors.detectors import Change, Detector, Observation, all_detectors
+from processors.normal_scores import normal_score
 
 # Limits of the detectors hold from here on; below it a series is learning, never healthy.
 REFERENCE_PAIRS = 50
-
-_INVERSE_NORMAL = NormalDist().inv_cdf
-
-
-def normal_score(error: float, reference: list[float]) -> float:
-    """Return the van der Waerden score of an error among ascending reference errors.
-
-    While nothing changes it is standard normal in distribution whatever the errors' own
-    distribution, tails and outliers included. Reference: B. L. van der Waerden (1952),
-    Indagationes Mathematicae 14, 453-458.
-
-    >>> normal_score(3.0, [1.0, 2.0, 3.0, 4.0, 5.0])
-    0.0
-    """
-    rank = (bisect_left(reference, error) + bisect_right(reference, error)) / 2
-    return _INVERSE_NORMAL((rank + 0.5) / (len(reference) + 1))
 
 
 class Seen(NamedTuple):

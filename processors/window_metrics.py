@@ -18,6 +18,8 @@ LAST_PAIRS = (50, 200)
 RANK_PAIRS_BUSY_MAX = 2_000
 RANK_PAIRS_MAX = 100_000
 
+RANK_METRICS = ("kendall_tau", "roc_auc")
+
 Scan = Callable[..., Iterator[tuple[bytes, bytes]]]
 
 
@@ -80,13 +82,13 @@ def _last(pairs: int, newest: Sequence[Scored]) -> Iterator[Measured]:
 def metrics_of(state: SeriesState, scan: Scan, quiet: bool) -> list[Measured]:
     """Return every metric of every window of a series.
 
-    `scan(reverse=True)` gives the series' pairs, newest first. What was published before the last
-    pair left the series is returned as undefined, so that its old value does not stand.
+    `scan(reverse=True)` gives the series' pairs, newest first. What was published before and no
+    longer applies is returned as undefined, so that its old value does not stand.
 
     >>> from processors.series import SeriesName
     >>> state = SeriesState(SeriesName("1", None, None))
     >>> row = Scored("1", 5, (None,) * 4, 1.5, 1.0, None, None, None)
-    >>> state.add(row)
+    >>> state.add(row, 1)
     >>> scan = lambda reverse: iter([(b"", row.to_bytes())])
     >>> [m.estimate.value for m in metrics_of(state, scan, True) if m.metric == "mae"]
     [0.5, 0.5, 0.5]
@@ -98,9 +100,15 @@ def metrics_of(state: SeriesState, scan: Scan, quiet: bool) -> list[Measured]:
     told = list(_window(ALL, state.n, at, state.moments, state.confusion, ranks))
     for pairs in LAST_PAIRS:
         told += _last(pairs, newest)
-    if state.n == 0:
-        gone = Estimate(None, None, None, 0, "no pairs")
-        windows = (ALL, *(f"last:{pairs}" for pairs in LAST_PAIRS))
-        told += [Measured(w, m, gone, None) for w in windows for m in state.published if m != "n"]
-    state.published = sorted({*state.published, *(measured.metric for measured in told)})
+    now = {(measured.window, measured.metric) for measured in told}
+    if not with_ranks:
+        now |= {(ALL, metric) for metric in RANK_METRICS} & state.published
+    gone = Estimate(None, None, None, 0, "no pairs")
+    told += [Measured(*name, gone, at) for name in sorted(state.published - now)]
+    state.published = now
     return told
+
+
+def complete(state: SeriesState, quiet: bool) -> bool:
+    """Return whether `metrics_of` tells all there is to tell, rank metrics included."""
+    return quiet or state.n <= RANK_PAIRS_BUSY_MAX

@@ -59,6 +59,19 @@ def plain(schema: Schema) -> Schema:
     return cast(Schema, parse_schema(bare))
 
 
+def _foreign_plain(schema_id: int, schema: Any) -> Schema:
+    """Return somebody's schema parsed; raises UnknownSchemaError for what is no Avro record."""
+    try:
+        parsed = plain(schema)
+        if not isinstance(parsed, dict) or parsed.get("type") != "record":
+            raise TypeError(f"it is no record but {str(parsed)[:80]}")
+    except Exception as error:  # a registry may hold anything, and fastavro raises what it meets
+        raise UnknownSchemaError(
+            f"schema id {schema_id} is no Avro record schema: {type(error).__name__}: {error}"
+        ) from error
+    return parsed
+
+
 def _with_context(record: dict[str, Any]) -> dict[str, Any]:
     record["context"] = AssayContext(**record["context"])
     return record
@@ -118,8 +131,8 @@ class Codec:
     def _writer(self, schema_id: int) -> tuple[str, Schema, Schema | None]:
         """Return (event name, writer schema, reader schema or None when both are the same)."""
         if schema_id not in self._writers:
-            schema = plain(self._ids.writer_of(schema_id))
-            name = str(schema.get("name", "")).removeprefix(f"{NAMESPACE}.")
+            schema = _foreign_plain(schema_id, self._ids.writer_of(schema_id))
+            name = str(schema["name"]).removeprefix(f"{NAMESPACE}.")
             reader = self._current.get(name)
             if reader is None:
                 raise UnknownSchemaError(f"schema id {schema_id} is of {name!r}, no event of ours")
@@ -161,7 +174,8 @@ class Codec:
 
 
 def schema_id_of(payload: bytes | None) -> int | None:
-    """Return the schema id a message value claims, or None when it claims none."""
+    """Return the schema id a message value claims, or None when it claims none or none can be."""
     if payload is None or len(payload) < HEADER_BYTES or payload[0] != 0:
         return None
-    return int.from_bytes(payload[1:HEADER_BYTES], "big")
+    claimed = int.from_bytes(payload[1:HEADER_BYTES], "big")
+    return claimed if claimed < 2**31 else None

@@ -7,7 +7,8 @@ from schemas.errors import InvalidValueError
 from schemas.events import CONTEXT_FIELDS, Outcome, Prediction
 
 QUALIFIERS = ("=", "<", "<=", ">", ">=", "~")
-TEXT_CHARACTERS_MAX = 1_000
+TEXT_BYTES_MAX = 1_000
+LABEL_BYTES_MAX = 200
 FEATURES_MAX = 500
 # A state record must stay under 64 KiB with its key and header.
 EVENT_BYTES_MAX = 60_000
@@ -17,17 +18,16 @@ TIME_MAX_US = 7_258_118_400_000_000  # 2200-01-01
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-def _text(name: str, text: str | None, required: bool = False) -> None:
-    if text is None or not text.strip():
-        if required:
-            raise InvalidValueError(f"{name} is empty", name)
+def _text(name: str, text: str | None, bytes_max: int = TEXT_BYTES_MAX) -> None:
+    if text is None:
         return
-    if len(text) > TEXT_CHARACTERS_MAX:
-        raise InvalidValueError(
-            f"{name} has {len(text)} characters; {TEXT_CHARACTERS_MAX} are allowed", name
-        )
+    if not text.strip():
+        raise InvalidValueError(f"{name} is empty; leave it out (null) if it is not stated", name)
     if _CONTROL.search(text):
         raise InvalidValueError(f"{name} holds a control character or half a surrogate pair", name)
+    size = len(text.encode())
+    if size > bytes_max:
+        raise InvalidValueError(f"{name} has {size} bytes; {bytes_max} are allowed", name)
 
 
 def _number(name: str, number: float | None, low: float, high: float) -> None:
@@ -45,12 +45,12 @@ def _time(name: str, time_us: int | None) -> None:
 
 
 def _common(event: Prediction | Outcome) -> None:
-    _text("event_id", event.event_id, required=True)
-    _text("molecule_id", event.molecule_id, required=True)
-    _text("assay_id", event.assay_id, required=True)
+    _text("event_id", event.event_id)
+    _text("molecule_id", event.molecule_id)
+    _text("assay_id", event.assay_id)
     for name, text in zip(CONTEXT_FIELDS, event.context, strict=True):
         _text(name, text)
-    _text("label", event.label)
+    _text("label", event.label, LABEL_BYTES_MAX)
     _text("unit", event.unit)
     _number("value", event.value, -NUMBER_MAX, NUMBER_MAX)
     if not 0 <= event.revision < 2**53:
@@ -60,7 +60,7 @@ def _common(event: Prediction | Outcome) -> None:
 def check_prediction(event: Prediction) -> None:
     """Raise InvalidValueError, which names the column, when a prediction holds what it must not."""
     _common(event)
-    _text("model_id", event.model_id, required=True)
+    _text("model_id", event.model_id)
     _text("model_version", event.model_version)
     _number("probability", event.probability, 0.0, 1.0)
     _number("uncertainty", event.uncertainty, 0.0, NUMBER_MAX)
@@ -70,9 +70,9 @@ def check_prediction(event: Prediction) -> None:
             f"{len(event.features)} features; {FEATURES_MAX} are allowed", "features"
         )
     for name, feature in event.features.items():
-        _text(f"feature:{name}", name, required=True)
+        _text(f"feature:{name}", name)
         if isinstance(feature, str):
-            _text(f"feature:{name}", feature)
+            _text(f"feature:{name}", feature or None)
         else:
             _number(f"feature:{name}", feature, -NUMBER_MAX, NUMBER_MAX)
     given = (event.value, event.label, event.probability)

@@ -4,10 +4,7 @@ The tables themselves are `sql/tables/*.sql`; a row's values stand in the order 
 """
 
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 from typing import Any, NamedTuple
-
-import orjson
 
 from schemas.events import (
     CONTEXT_FIELDS,
@@ -19,11 +16,11 @@ from schemas.events import (
     Pair,
     Prediction,
 )
+from schemas.precedence import precedence
 from schemas.topics import canonical
 
 # Below every time an event may hold; stands in a key for "no time".
 NO_TIME_US = -(2**63)
-HASH_BITS = 64
 
 Row = tuple[Any, ...]
 
@@ -43,15 +40,9 @@ class Table(NamedTuple):
         return list(zip(*map(self.row, events), strict=True))
 
 
-def version_of(revision: int, row: Row) -> int:
-    """Return the order among rows of one event, under 2**128: by revision, then by content."""
-    content = orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
-    tie = int.from_bytes(blake2b(content, digest_size=HASH_BITS // 8).digest(), "big")
-    return revision << HASH_BITS | tie
-
-
 def _versioned(event: Prediction | Outcome, *rest: Any) -> Row:
-    row = (
+    return (
+        precedence(event),
         event.event_id,
         event.revision,
         event.retracted,
@@ -60,7 +51,6 @@ def _versioned(event: Prediction | Outcome, *rest: Any) -> Row:
         *event.context,
         *rest,
     )
-    return (version_of(event.revision, row), *row)
 
 
 def _prediction(event: Prediction) -> Row:

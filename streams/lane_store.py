@@ -121,7 +121,8 @@ class LaneStore:
             key: bytes = iterator.key()
             if not key.startswith(prefix):
                 return
-            yield key, iterator.value()
+            if not is_meta(key):
+                yield key, iterator.value()
             if reverse:
                 iterator.prev()
             else:

@@ -1,5 +1,6 @@
 """The same topology over events in hand: no broker, no clock, a dict for a store."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from processors.store import MemoryStore
@@ -19,11 +20,17 @@ class Replay:
         self._sequence = 0
 
     def feed(self, event: Event) -> list[Event]:
-        """Take one event of an input topic; return all that follows from it, in order."""
+        """Take one event of an input topic; return all that follows from it, in order.
+
+        Raises DataError when a stage rejects the event.
+        """
+        return self._passed_on([event])
+
+    def _passed_on(self, events: list[Event]) -> list[Event]:
         said: list[Event] = []
-        waiting = [event]
+        waiting = deque(events)
         while waiting:
-            current = waiting.pop(0)
+            current = waiting.popleft()
             for stage, processor, store in self._stages:
                 if _SHORT_NAMES[type(current)] in stage.inputs:
                     self._sequence += 1
@@ -34,11 +41,11 @@ class Replay:
 
     def finish(self) -> list[Event]:
         """Return what was held back until no more input waits."""
-        return [
-            event
-            for _, processor, store in self._stages
-            for event in processor.flush(store, quiet=True)
-        ]
+        said: list[Event] = []
+        for _, processor, store in self._stages:
+            flushed = processor.flush(store, quiet=True)
+            said += flushed + self._passed_on(flushed)
+        return said
 
     def run(self, events: Iterable[Event]) -> Iterator[Event]:
         """Feed all events, then finish; yield all that follows."""

@@ -49,7 +49,10 @@ class RegistryIds:
             raise self._away(error) from error
         except Exception as error:
             raise self._away(error) from error
-        schema: Schema = json.loads(text or "{}")
+        try:
+            schema: Schema = json.loads(text or "")
+        except ValueError as error:
+            raise UnknownSchemaError(f"schema id {schema_id} is no Avro schema") from error
         return schema
 
     def close(self) -> None:

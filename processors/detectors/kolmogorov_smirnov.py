@@ -26,7 +26,8 @@ class Detector:
         self._since: int | None = None
         self._errors: list[float] = []
         if state is not None:
-            self._since, self._errors = state  # type: ignore[assignment]
+            self._since, errors = state  # type: ignore[assignment]
+            self._errors = list(errors)  # type: ignore[arg-type]
 
     def update(self, observation: Observation) -> Change | None:
         """Take one observation; only the one that fills the window can complete a change."""

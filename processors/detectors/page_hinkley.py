@@ -31,10 +31,10 @@ class Detector:
         self._test = PageHinkley(
             min_instances=1, delta=ALLOWANCE_SD, threshold=LIMIT_SD, alpha=1.0, mode="both"
         )
-        self._primed = state is not None
+        self._primed = bool(state)
         self._up_since: int | None = None
         self._down_since: int | None = None
-        if state is not None:
+        if state:
             n, mean, up, up_min, down, down_max, up_since, down_since = state
             test = self._test
             test._x_mean.n, test._x_mean._mean = n, mean
@@ -67,7 +67,12 @@ class Detector:
         return change
 
     def state(self) -> State:
-        """Return the running mean, both sums with their extremes, and where each began to run."""
+        """Return the running mean, both sums with their extremes, and where each began to run.
+
+        Empty before the first observation.
+        """
+        if not self._primed:
+            return []
         test = self._test
         return [
             test._x_mean.n,

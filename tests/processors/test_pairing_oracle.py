@@ -9,6 +9,7 @@ from typing import NamedTuple
 from processors.pairing import matches, standings
 from schemas.codec import Codec
 from schemas.events import AssayContext, Outcome, Prediction
+from schemas.precedence import precedence
 from schemas.table import SchemaTable
 
 CODEC = Codec(SchemaTable())
@@ -29,12 +30,12 @@ def spelled_alike(event: AnyEvent) -> tuple[str, str]:
 
 
 def newest_revisions(events: Iterable[AnyEvent]) -> list[AnyEvent]:
-    """Highest revision of each id; of two with one revision the greater bytes."""
+    """Highest revision of each id; of two with one revision the higher hash."""
     newest: dict[tuple[str, str, tuple[str, str]], AnyEvent] = {}
     for event in events:
         place = (type(event).__name__, event.event_id, spelled_alike(event))
-        rank = (event.revision, CODEC.encode(event))
-        if place not in newest or rank > (newest[place].revision, CODEC.encode(newest[place])):
+        rank = precedence(event)
+        if place not in newest or rank > precedence(newest[place]):
             newest[place] = event
     return list(newest.values())
 

@@ -108,7 +108,7 @@ def test_a_state_comes_back_and_forgets_what_is_removed(
     name = SeriesName("1", None, None)
     state = SeriesState(name)
     for record in given_records:
-        state.add(record)
+        state.add(record, 1)
     again = SeriesState.from_bytes(name, state.to_bytes())
     assert again.to_bytes() == state.to_bytes()
     places = data.draw(st.sets(st.sampled_from(range(len(given_records))))) if given_records else ()
@@ -117,10 +117,10 @@ def test_a_state_comes_back_and_forgets_what_is_removed(
     for record in rest:
         gone.remove(record)
     for record in gone:
-        again.remove(record)
+        again.remove(record, 2)
     fresh = SeriesState(name)
     for record in rest:
-        fresh.add(record)
+        fresh.add(record, 3)
     assert again.n == fresh.n
     assert again.moments == fresh.moments
     assert again.confusion == fresh.confusion

@@ -122,7 +122,7 @@ def test_a_block_that_comes_twice_is_stored_once(
     assert rows(writer, stored) == [(40_000,)]
     parts = "SELECT count() FROM system.parts WHERE table = 'pairs_rows' AND active"
     assert rows(writer, parts) == [(1,)]
-    sink.write("pairs", [PAIR._replace(pair_id="of another block")], "block 1")
+    sink.write("pairs", [PAIR._replace(pair_id=f"other {row.pair_id}") for row in block], "block 1")
     assert rows(writer, stored) == [(40_000,)]
     sink.write("pairs", block[:100], "block 2")
     assert rows(analyst, "SELECT count(), sum(error) FROM pairs") == [(40_000, 10_000.0)]
