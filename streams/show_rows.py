@@ -1,10 +1,14 @@
 """Rows on a terminal or for another program."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
+
+if TYPE_CHECKING:
+    from rich.panel import Panel
 
 Row = Mapping[str, Any]
 
@@ -26,6 +30,25 @@ def cell(value: Any) -> str:
     return str(value)
 
 
+def alert_panel(state: str, reason: str) -> "Panel":
+    """Return an alert as a framed sentence."""
+    from rich.panel import Panel
+    from rich.text import Text
+
+    colour = "red" if state == "open" else "green"
+    return Panel(Text(reason), title=f"alert, {state}", border_style=colour)
+
+
+def print_alerts(rows: Sequence[Row]) -> None:
+    """Print alerts as framed sentences."""
+    from rich.console import Console
+
+    for row in rows:
+        Console().print(alert_panel(row["state"], row["reason"]))
+    if not rows:
+        click.echo("no alerts")
+
+
 def print_table(title: str, rows: Sequence[Row]) -> None:
     """Print rows as a table with their keys as columns."""
     from rich.console import Console
@@ -35,8 +58,8 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
         click.echo(f"no {title}")
         return
     table = Table(title=title)
-    for name, value in rows[0].items():
-        numeric = isinstance(value, (int, float))
+    for name in rows[0]:
+        numeric = all(isinstance(row[name], (int, float, NoneType)) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(cell(value) for value in row.values()))

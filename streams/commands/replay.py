@@ -32,7 +32,7 @@ def command(predictions: Path, outcomes: Path, as_json: bool, only_alerts: bool)
     from schemas.codec import Codec
     from schemas.table import SchemaTable
     from streams.replay import Replay
-    from streams.show_rows import print_json, print_table
+    from streams.show_rows import print_alerts, print_json, print_table
 
     bad_rows = 0
     metrics: list[dict[str, Any]] = []
@@ -60,18 +60,39 @@ def command(predictions: Path, outcomes: Path, as_json: bool, only_alerts: bool)
     take(replay.finish())
     if bad_rows:
         click.echo(f"{bad_rows} bad rows were left out", err=True)
-    rows = list(alerts.values()) if only_alerts else metrics
     if as_json:
-        print_json(rows)
+        print_json(list(alerts.values()) if only_alerts else metrics)
+    elif only_alerts:
+        print_alerts(list(alerts.values()))
     else:
-        print_table("alerts" if only_alerts else "metrics", rows)
+        print_table("metrics of all pairs (--json has every window and interval)", _wide(metrics))
 
 
 def _rows(predictions: Path, outcomes: Path) -> Iterator[Event]:
     from connectors.csv_files import read_outcomes, read_predictions
 
-    yield from read_predictions(predictions)
-    yield from read_outcomes(outcomes)
+    # Both headers are looked at before the first row of either is taken.
+    with read_predictions(predictions) as predicted, read_outcomes(outcomes) as measured:
+        yield from predicted
+        yield from measured
+
+
+def _wide(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row per series with the metrics of its `all` window as columns."""
+    wide: dict[tuple[str, ...], dict[str, Any]] = {}
+    names = sorted({row["metric"] for row in metrics if row["metric"] != "n"})
+    for row in metrics:
+        if row["window"] != "all":
+            continue
+        segment = ", ".join((row["segment"] or {"": "all"}).values())
+        model = f"{row['model_id']} {row['model_version']}"
+        series = wide.setdefault(
+            (model, row["assay_id"], segment),
+            {"model": model, "assay": row["assay_id"], "segment": segment, "n": 0}
+            | dict.fromkeys(names),
+        )
+        series[row["metric"]] = int(row["value"]) if row["metric"] == "n" else row["value"]
+    return [wide[series] for series in sorted(wide, key=lambda s: (*s[:2], s[2] != "all", s[2]))]
 
 
 def metric_row(metric: Metric) -> dict[str, Any]:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
-from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from schemas.events import Alert
 from streams.demo.follow import Follower, Point
 from streams.demo.story import LOTS, MODEL_ID, MODEL_VERSION, UNIT, Story
+from streams.show_rows import alert_panel
 
 WINDOW = "last:50"
 CHART_COLUMNS, CHART_LINES = 76, 14
@@ -67,12 +66,6 @@ def _accuracy(follower: Follower) -> Table:
     return table
 
 
-def alert_panel(alert: Alert) -> Panel:
-    """Return an alert as a framed sentence."""
-    colour = "red" if alert.state == "open" else "green"
-    return Panel(Text(alert.reason), title=f"alert, {alert.state}", border_style=colour)
-
-
 def chart(curves: Mapping[str, Sequence[Point]], lot: str, width: int) -> Text:
     """Return the running mean error of one lot beside the other lots together."""
     import plotext
@@ -99,5 +92,5 @@ def screen(story: Story, follower: Follower, sent: int) -> RenderableType:
         f"{pairs} pairs of {sent} outcomes sent",
     )
     parts: list[RenderableType] = [headline(story), progress, _accuracy(follower)]
-    parts += [alert_panel(alert) for alert in follower.alerts.values()]
+    parts += [alert_panel(a.state, a.reason) for a in follower.alerts.values()]
     return Group(*parts)

@@ -12,8 +12,10 @@ from processors.summaries.moments import Moments
 from processors.summaries.values import Values
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the shared data folder is not here")
+pytestmark = pytest.mark.skipif(
+    not DATA.is_dir(),
+    reason="needs ../shared/data beside this repository, whose data is not copied into it",
+)
 
 
 def rows_of(path: str) -> list[dict[str, str]]:

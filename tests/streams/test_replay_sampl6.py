@@ -13,8 +13,10 @@ from schemas.table import SchemaTable
 from streams.replay import Replay
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "sampl6"
-
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the shared data folder is not here")
+pytestmark = pytest.mark.skipif(
+    not DATA.is_dir(),
+    reason="needs ../shared/data beside this repository, whose data is not copied into it",
+)
 
 ASSAY = "pH-metric octanol logP"
 COLUMNS = {
