@@ -5,7 +5,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from schemas.errors import UnavailableError
-from streams.lane_store import LaneStore
+from streams.lane_store import DurableStore
 
 BATCH_RECORDS = 5_000
 STUCK_AFTER_S = 60.0
@@ -13,7 +13,7 @@ POLL_S = 0.5
 METADATA_TIMEOUT_S = 15.0
 
 
-def restore(store: LaneStore, topic: str, partition: int, client: dict[str, Any]) -> int:
+def restore(store: DurableStore, topic: str, partition: int, client: dict[str, Any]) -> int:
     """Bring a store up to the last stable offset of its changelog; return the records applied.
 
     The end is asked for by a reader of committed records after the lane was fenced, so no older

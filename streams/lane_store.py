@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from rocksdict import Options, Rdict, WriteBatch
 from sortedcontainers import SortedDict
 
-from processors.store import after_prefix
+from processors.store import Store, after_prefix
 from schemas.errors import RefusedStateError
 
 # The layout of this store's own records; a processor's layout has its own version.
@@ -42,6 +43,30 @@ def _open_unlocked(folder: Path) -> tuple[Rdict, Path]:
         f"all {COPIES_MAX} copies of the store {folder} are in use; stop a worker on this machine "
         "or give one its own RECALIBRA_STATE_DIR"
     ) from failure
+
+
+class DurableStore(Store, Protocol):
+    """A store whose changes are pending until `commit`, with how far input and changelog went."""
+
+    @property
+    def offsets(self) -> bytes | None:
+        """The lane's next input offsets as last committed or restored, or None if fresh."""
+
+    @property
+    def changelog_position(self) -> int:
+        """The first changelog offset that the store does not reflect."""
+
+    def pending(self) -> list[tuple[bytes, bytes | None]]:
+        """Return what the open checkpoint changed; a None value is a removal."""
+
+    def commit(self, offsets: bytes, changelog_position: int) -> None:
+        """Make the pending changes durable, all or nothing."""
+
+    def restore(self, records: list[tuple[bytes, bytes | None]], changelog_position: int) -> None:
+        """Apply changelog records in their order, all or nothing."""
+
+    def close(self) -> None:
+        """Drop what is pending and release the store."""
 
 
 class LaneStore:

@@ -22,7 +22,9 @@ from schemas.errors import RecalibraError, UnavailableError
 from schemas.topics import topic_name
 from streams.blocks import Block
 from streams.kafka_access import client_settings
-from streams.lane import Lane, LaneAddress
+from streams.lane import Lane
+from streams.lane_log import KafkaLaneLog, LaneAddress
+from streams.lane_store import LaneStore
 from streams.settings import Settings
 from streams.transport import BlockTransport
 
@@ -218,14 +220,16 @@ class StageApp:
 
     def _lane(self, partition: int) -> Lane:
         kafka = self._settings.kafka
+        address = LaneAddress(kafka.topic_prefix, self.name, partition, kafka.partitions)
+        folder = self._settings.state_dir / "stores" / address.group / str(partition)
         return Lane(
-            LaneAddress(kafka.topic_prefix, self.name, partition, kafka.partitions),
+            address,
             self._inputs,
             self._owned,
             self._make_processor(),
             self._codec,
-            self._client,
-            Path(self._settings.state_dir),
+            KafkaLaneLog(address, self._client),
+            lambda: LaneStore(folder),
         )
 
     def _next_offsets(self) -> dict[tuple[str, int], int]:
