@@ -57,6 +57,19 @@ class LaneTask:
 
         self._task.add_done_callback(ended)
 
+    async def offer(self, block: Block) -> None:
+        """Hand a block over, waiting for room; one that comes after the end is dropped.
+
+        Its records are read again by the lane's next owner.
+        """
+        if self._stopping.is_set():
+            return
+        stopping = asyncio.create_task(self._stopping.wait())
+        putting = asyncio.create_task(self.blocks.put(block))
+        await asyncio.wait({stopping, putting}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        putting.cancel()
+
     async def _call(self, call: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
 
@@ -188,7 +201,7 @@ class StageApp:
             task = self._tasks.get(block.partition)
             # A block of an earlier assignment is fetched again by the seek that came with this one.
             if task is not None and block.epoch == self.app.consumer.epoch:
-                await task.blocks.put(block)
+                await task.offer(block)
 
     async def _revoked(self, _app: Any, revoked: Any, **_: Any) -> None:
         await self._hand_over_all()
