@@ -4,6 +4,7 @@ Settings come from the environment and the settings file. Ends with code 0 when 
 when anything fails, and 2 when the settings must be mended first.
 """
 
+import asyncio
 import logging
 import sys
 from functools import partial
@@ -61,6 +62,10 @@ def main() -> int:
             loglevel="ERROR", override_logging=False, redirect_stdouts=False, quiet=True
         )
         worker.execute_from_commandline()
+    except asyncio.CancelledError:
+        # Faust cancels its fetcher when it is told to stop in the middle of a rebalance. What no
+        # checkpoint holds is read again by the next owner.
+        logging.getLogger(__name__).warning("stopped in the middle of a rebalance")
     except UserError as error:
         print(f"recalibra: {error}", file=sys.stderr)
         return EXIT_USER
