@@ -21,6 +21,8 @@ TOPICS: dict[str, type[Event]] = {
     "dead-letters": DeadLetter,
 }
 
+SHORT_NAMES: dict[type[Event], str] = {event_type: short for short, event_type in TOPICS.items()}
+
 
 def topic_name(prefix: str, short_name: str) -> str:
     """Return the full name of a topic: the lab's prefix, a dot, the short name."""

@@ -12,7 +12,7 @@ from processors.processor import Processor
 from schemas.codec import Codec, schema_id_of
 from schemas.errors import DataError, InvalidValueError, OursError
 from schemas.events import DeadLetter, Event, Outcome, Prediction
-from schemas.topics import TOPICS, digest, key_of, partition_of, topic_name
+from schemas.topics import SHORT_NAMES, TOPICS, digest, key_of, partition_of, topic_name
 from schemas.validation import EVENT_BYTES_MAX, check_outcome, check_prediction
 from streams.blocks import Block, Record
 from streams.lane_log import Checkpoint, LaneAddress, LaneLog, Outgoing
@@ -117,7 +117,7 @@ class Lane:
     def _send(self, events: Iterable[Event]) -> None:
         for event in events:
             key = key_of(event)
-            topic = topic_name(self.address.prefix, _SHORT_NAMES[type(event)])
+            topic = topic_name(self.address.prefix, SHORT_NAMES[type(event)])
             partition = partition_of(key, self.address.partitions)
             self._outgoing.append(Outgoing(topic, partition, key, self._codec.encode(event)))
 
@@ -163,9 +163,6 @@ class Lane:
         self._outgoing.clear()
         self._store.close()
         self._log.close()
-
-
-_SHORT_NAMES = {event_type: short for short, event_type in TOPICS.items()}
 
 
 def _packed(offsets: dict[str, int]) -> bytes:

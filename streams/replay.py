@@ -7,9 +7,7 @@ from processors.store import MemoryStore
 from processors.topology import TOPOLOGY
 from schemas.codec import Codec
 from schemas.events import Event
-from schemas.topics import TOPICS
-
-_SHORT_NAMES = {event_type: short for short, event_type in TOPICS.items()}
+from schemas.topics import SHORT_NAMES
 
 
 class Replay:
@@ -32,7 +30,7 @@ class Replay:
         while waiting:
             current = waiting.popleft()
             for stage, processor, store in self._stages:
-                if _SHORT_NAMES[type(current)] in stage.inputs:
+                if SHORT_NAMES[type(current)] in stage.inputs:
                     self._sequence += 1
                     followed = processor.process(current, self._sequence, store)
                     said += followed

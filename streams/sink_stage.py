@@ -7,9 +7,7 @@ from processors.store import Store
 from schemas.codec import Codec
 from schemas.errors import DataError
 from schemas.events import DeadLetter, Event
-from schemas.topics import TOPICS, digest, key_of
-
-_SHORT_NAMES = {event_type: short for short, event_type in TOPICS.items()}
+from schemas.topics import SHORT_NAMES, digest, key_of
 
 
 class Sink(Protocol):
@@ -38,7 +36,7 @@ class SinkProcessor:
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
         """Take one event."""
         self._sequence = sequence
-        self._buffers.setdefault(_SHORT_NAMES[type(event)], []).append(event)
+        self._buffers.setdefault(SHORT_NAMES[type(event)], []).append(event)
         return []
 
     def flush(self, store: Store, quiet: bool) -> list[Event]:

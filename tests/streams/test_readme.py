@@ -10,7 +10,7 @@ import pytest
 from pipeline_lab import CODEC
 
 from schemas.events import Event
-from schemas.topics import TOPICS
+from schemas.topics import SHORT_NAMES
 from streams.addresses import with_stack
 from streams.clickhouse_access import asking, make_sink
 from streams.commands import demo
@@ -20,7 +20,6 @@ from streams.replay import Replay
 from streams.settings import REPOSITORY, ClickHouseSettings, Settings
 
 README = (REPOSITORY / "README.md").read_text()
-SHORT_NAMES = {event_type: short for short, event_type in TOPICS.items()}
 STORY = tell()
 
 
