@@ -1,5 +1,7 @@
 """How every client of ours reaches Kafka, and the topics it finds there."""
 
+import time
+from collections.abc import Iterable
 from typing import Any
 
 from confluent_kafka import ConsumerGroupState, KafkaException
@@ -11,6 +13,7 @@ from schemas.topics import TOPICS, topic_name
 from streams.settings import KafkaSettings
 
 ADMIN_TIMEOUT_S = 15.0
+LOOK_EVERY_S = 0.1
 KEEP_FOR_EVER = "-1"
 # Longer than the longest join (400 days), so that state can be rebuilt from the input.
 INPUT_RETENTION_MS = str(430 * 24 * 3600 * 1000)
@@ -74,23 +77,10 @@ def ensure_topics(kafka: KafkaSettings) -> list[str]:
     admin = AdminClient(client_settings(kafka))
     wanted = _wanted_topics(kafka)
     try:
-        there = admin.list_topics(timeout=ADMIN_TIMEOUT_S).topics
-        for name in wanted:
-            found = len(there[name].partitions) if name in there else kafka.partitions
-            if found != kafka.partitions:
-                raise RefusedStateError(
-                    f"topic {name} has {found} partitions and the setting kafka.partitions is "
-                    f"{kafka.partitions}; set it to {found}, or use another topic_prefix"
-                )
-        missing = [
-            NewTopic(name, kafka.partitions, kafka.replication_factor, config=config)
-            for name, config in wanted.items()
-            if name not in there
-        ]
-        if missing:
-            for created in admin.create_topics(missing, request_timeout=ADMIN_TIMEOUT_S).values():
-                _await_created(created)
-        return [topic.topic for topic in missing]
+        missing = wanted.keys() - _partition_counts(admin).keys()
+        created = [name for name in sorted(missing) if _create(admin, kafka, name, wanted[name])]
+        _check_partitions(admin, kafka, wanted.keys())
+        return created
     except KafkaException as error:
         raise UnavailableError(
             f"Kafka at {kafka.bootstrap_servers} does not answer: {error.args[0].str()}; check the "
@@ -98,12 +88,36 @@ def ensure_topics(kafka: KafkaSettings) -> list[str]:
         ) from error
 
 
-def _await_created(created: Any) -> None:
+def _partition_counts(admin: AdminClient) -> dict[str, int]:
+    topics = admin.list_topics(timeout=ADMIN_TIMEOUT_S).topics
+    return {name: len(topic.partitions) for name, topic in topics.items()}
+
+
+def _create(admin: AdminClient, kafka: KafkaSettings, name: str, config: dict[str, str]) -> bool:
+    """Create a topic; return False when another worker was first."""
+    topic = NewTopic(name, kafka.partitions, kafka.replication_factor, config=config)
     try:
-        created.result(timeout=ADMIN_TIMEOUT_S)
+        admin.create_topics([topic])[name].result(timeout=ADMIN_TIMEOUT_S)
     except KafkaException as error:
-        if error.args[0].name() != "TOPIC_ALREADY_EXISTS":  # another worker was first
+        if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
             raise
+        return False
+    return True
+
+
+def _check_partitions(admin: AdminClient, kafka: KafkaSettings, names: Iterable[str]) -> None:
+    """Wait until every topic shows, which a new one does after a moment, and compare its count."""
+    deadline = time.monotonic() + ADMIN_TIMEOUT_S
+    while not (there := _partition_counts(admin)).keys() >= set(names):
+        if time.monotonic() > deadline:
+            raise UnavailableError("Kafka does not show topics that it has; ask again in a moment")
+        time.sleep(LOOK_EVERY_S)
+    for name in sorted(names):
+        if there[name] != kafka.partitions:
+            raise RefusedStateError(
+                f"topic {name} has {there[name]} partitions and the setting kafka.partitions is "
+                f"{kafka.partitions}; set it to {there[name]}, or use another topic_prefix"
+            )
 
 
 def groups_ready(kafka: KafkaSettings, groups: list[str]) -> bool:

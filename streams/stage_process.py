@@ -14,6 +14,7 @@ from schemas.errors import RecalibraError, SettingsError, UserError
 from schemas.topics import TOPICS
 from streams.addresses import resolved
 from streams.clickhouse_access import make_sink
+from streams.kafka_access import ensure_topics
 from streams.schema_ids import make_codec
 from streams.settings import Settings, load_settings
 from streams.sink_stage import SinkProcessor
@@ -57,7 +58,9 @@ def main() -> int:
     for noisy in ("faust", "mode", "aiokafka", "kafka"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
-        stage = make_stage(sys.argv[1], resolved(load_settings()))
+        settings = resolved(load_settings())
+        ensure_topics(settings.kafka)
+        stage = make_stage(sys.argv[1], settings)
         worker = stage.app.Worker(
             loglevel="ERROR", override_logging=False, redirect_stdouts=False, quiet=True
         )
