@@ -21,7 +21,7 @@ def test_every_topic_and_changelog_is_made(lab: PipelineLab) -> None:
 
 def test_another_partition_count_is_refused_with_what_to_do(lab: PipelineLab) -> None:
     changed = lab.settings.kafka.model_copy(update={"partitions": 8})
-    with pytest.raises(RefusedStateError, match="has 4 partitions.*is 8; set it to 4"):
+    with pytest.raises(RefusedStateError, match=r"has 4 partitions.*is 8; set it to 4"):
         ensure_topics(changed)
 
 
