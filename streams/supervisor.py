@@ -107,7 +107,9 @@ class Supervisor:
         if code == EXIT_USER or watched.failures > FAILURES_MAX:
             raise UserError(f"stage {watched.name} cannot run. Its log ends with:\n{log_end}")
         delay_s = min(RESTART_AFTER_S * 2 ** (watched.failures - 1), RESTART_AFTER_MAX_S)
-        last_line = log_end.splitlines()[-1] if log_end else "its log is empty"
+        # A terminal library's escape sequences are no last words.
+        spoken = [line for line in log_end.splitlines() if line.isprintable() and line.strip()]
+        last_line = spoken[-1] if spoken else "it left no word in its log"
         self._say(
             f"stage {watched.name} ended with code {code} ({last_line}); starting it again in "
             f"{delay_s:g} s"
