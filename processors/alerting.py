@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from processors.cause import NO_CAUSE, Cause, explain
 from processors.detectors import Change
+from processors.onset import onset
 from processors.series import Scored, SeriesName
 from schemas.events import CONTEXT_FIELDS, Alert
 from schemas.topics import digest
@@ -28,7 +29,7 @@ class Subject(NamedTuple):
     assay_id: str
 
 
-Rows = Callable[[int | None], tuple[Sequence[Scored], Sequence[Scored]]]
+Rows = Callable[[], list[Scored]]
 Scores = Mapping[SeriesName, float | None]
 Learned = Callable[[SeriesName], bool]
 
@@ -47,7 +48,7 @@ class AlertKeeper:
     """Opens, explains and closes the alert of one subject; `state` is what `state()` gave, or None.
 
     >>> keeper = AlertKeeper(Subject("net", "1", "logP"))
-    >>> rows = lambda since: ([], [])
+    >>> rows = lambda: []
     >>> change = Change("page_hinkley", 5, None)
     >>> [a.state for a in keeper.changed(change, 9, 1, rows, lambda series: True)]
     ['open']
@@ -86,7 +87,7 @@ class AlertKeeper:
     ) -> list[Alert]:
         """Take a change that a detector found; open an alert unless one is open.
 
-        `rows(since)` gives the scored pairs of the model version since a time and before it;
+        `rows()` gives the newest scored pairs of the model version in the order of their times;
         `learned(series)` says whether a series has its reference.
         """
         if self.is_open:
@@ -150,15 +151,19 @@ class AlertKeeper:
         return self._say(recovered, learned)
 
     def _explained(self, alert: Alert, sequence: int, rows: Rows) -> tuple[Alert, Cause]:
-        since, before = rows(alert.since)
+        records = rows()
+        # The detector follows the log; the records say when it began in whatever order they came.
+        found = onset(records)
+        started = alert.since if found is None else found
+        since = [r for r in records if _is_since(r, started)]
+        before = [r for r in records if not _is_since(r, started)]
         cause = explain(since, before) if since else NO_CAUSE
-        own = list(since)
-        started = alert.since
+        own = since
         if cause.level is not None:
             field, value = cause.level
             column = CONTEXT_FIELDS.index(field)
             own = [record for record in since if record.context[column] == value]
-            started = min((r.at for r in own if r.at is not None), default=alert.since)
+            started = min((r.at for r in own if r.at is not None), default=started)
         effect = _effect_sd(own, before)
         named = cause.level or (None, None)
         said = alert._replace(
@@ -171,6 +176,10 @@ class AlertKeeper:
             n=len(own),
         )
         return said._replace(reason=_reason(said, cause)), cause
+
+
+def _is_since(record: Scored, start: int | None) -> bool:
+    return start is not None and record.at is not None and record.at >= start
 
 
 def _effect_sd(own: Sequence[Scored], before: Sequence[Scored]) -> float | None:

@@ -4,7 +4,7 @@ Metrics are functions of the set of pairs; detectors and alerts are functions of
 order. Series states are kept at hand between checkpoints and written to the store by `flush`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 
@@ -159,17 +159,12 @@ class Monitor:
             store.put(alert_key, orjson.dumps(keeper.state()))
         return said
 
-    def _rows(
-        self, subject: bytes, model_version: str, store: Store, since: int | None
-    ) -> tuple[Sequence[Scored], Sequence[Scored]]:
-        """Return the newest scored pairs of a model version, since a time and before it."""
+    def _rows(self, subject: bytes, model_version: str, store: Store) -> list[Scored]:
+        """Return the newest scored pairs of a model version in the order of their times."""
         name = SeriesName(model_version, None, None).to_bytes()
         scan = store.scan(keys.rows_prefix(subject, name), reverse=True)
         newest = [Scored.from_bytes(value) for _, value in islice(scan, CAUSE_ROWS_MAX)]
-        start = since if since is not None else -(2**62)
-        after = [r for r in newest if r.at is not None and r.at >= start]
-        before = [r for r in newest if r.at is None or r.at < start]
-        return after, before
+        return newest[::-1]
 
     def _metrics(
         self, subject: bytes, state: SeriesState, quiet: bool, store: Store
