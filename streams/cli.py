@@ -1,4 +1,4 @@
-"""The command line: every file in `commands/` is a command of its name.
+"""The command line: every file in `commands/` is a command of its name (`_` becomes `-`).
 
 Exit codes: 0 done, 1 something of ours or of a service failed, 2 something the user can mend,
 130 interrupted.
@@ -22,13 +22,14 @@ class CommandFolder(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return sorted(found.name for found in iter_modules(commands.__path__))
+        return sorted(found.name.replace("_", "-") for found in iter_modules(commands.__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return one command, or None when there is none of that name."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = import_module(f"{commands.__name__}.{cmd_name}").command
+        module = import_module(f"{commands.__name__}.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
         return command
 
 

@@ -5,18 +5,21 @@ how far the input was read), then one batch of the store. Nothing is sent before
 a worker that dies leaves no open transaction behind that readers would have to wait for.
 """
 
+import logging
 import struct
 from collections.abc import Callable, Iterable
 
 from processors.processor import Processor
+from schemas.acceptance import accepted
 from schemas.codec import Codec, schema_id_of
-from schemas.errors import DataError, InvalidValueError, OursError
-from schemas.events import DeadLetter, Event, Outcome, Prediction
+from schemas.errors import DataError, OursError
+from schemas.events import DeadLetter, Event
 from schemas.topics import SHORT_NAMES, TOPICS, digest, key_of, partition_of, topic_name
-from schemas.validation import EVENT_BYTES_MAX, check_outcome, check_prediction
 from streams.blocks import Block, Record
 from streams.lane_log import Checkpoint, LaneAddress, LaneLog, Outgoing
 from streams.lane_store import DurableStore
+
+log = logging.getLogger(__name__)
 
 # Below the smallest usual limit of a broker (1 MB), so that a dead letter can always be written;
 # the whole record stays where its dead letter says.
@@ -94,13 +97,7 @@ class Lane:
     def _take_record(self, topic: str, record: Record) -> None:
         self.events += 1
         try:
-            event = self._codec.decode(record.value, self._types[topic])
-            if len(record.value or b"") > EVENT_BYTES_MAX:
-                raise InvalidValueError(f"the record is larger than {EVENT_BYTES_MAX} bytes")
-            if isinstance(event, Prediction):
-                check_prediction(event)
-            elif isinstance(event, Outcome):
-                check_outcome(event)
+            event = accepted(self._codec, record.value, self._types[topic])
             key = key_of(event)
             partition = partition_of(key, self.address.partitions)
             if partition != self.address.partition and topic in self._owned:
@@ -109,8 +106,7 @@ class Lane:
                 return
             followed = self._processor.process(event, self.sequence, self._store)
         except DataError as error:
-            if topic in self._owned:
-                self._send([self._dead_letter(topic, record, error)])
+            self._reject(topic, record, error)
             return
         self._send(followed)
 
@@ -120,6 +116,13 @@ class Lane:
             topic = topic_name(self.address.prefix, SHORT_NAMES[type(event)])
             partition = partition_of(key, self.address.partitions)
             self._outgoing.append(Outgoing(topic, partition, key, self._codec.encode(event)))
+
+    def _reject(self, topic: str, record: Record, error: DataError) -> None:
+        if self._types[topic] is DeadLetter:
+            # A letter of a letter would be the next to be rejected, without end.
+            log.error("%s[%d] at %d: %s", topic, self.address.partition, record.offset, error)
+        elif topic in self._owned:
+            self._send([self._dead_letter(topic, record, error)])
 
     def _dead_letter(self, topic: str, record: Record, error: DataError) -> DeadLetter:
         return DeadLetter(

@@ -110,7 +110,7 @@ def _config_file() -> Path:
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
-    return f"setting {name}: {first['msg']} (see recalibra.toml.example or the README)"
+    return f"setting {name}: {first['msg']} (see streams/settings.example.toml)"
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -53,6 +53,7 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
     """Print rows as a table with their keys as columns."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     if not rows:
         click.echo(f"no {title}")
@@ -62,5 +63,6 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
         numeric = all(isinstance(row[name], (int, float, NoneType)) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(cell(value) for value in row.values()))
+        # As text: what a lab names its things may look like markup.
+        table.add_row(*(Text(cell(value)) for value in row.values()))
     Console().print(table)

@@ -65,13 +65,15 @@ def connect_csv(predictions: Path | None, outcomes: Path | None, as_json: bool) 
             where = f", column {column}" if column else ""
             click.echo(f"{file}, line {line}{where}: {reason}", err=True)
 
+    console = Console(stderr=True)
     bar = Progress(
         TextColumn("sending"),
         BarColumn(),
         DownloadColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     with bar:
         task = bar.add_task("sending", total=None)

@@ -141,3 +141,19 @@ def test_an_aborted_transaction_is_never_seen(joining: tuple[PipelineLab, Superv
     await_that(lambda: paired(lab, molecule), running)
     found = [p for p in lab.events("pairs", Pair) if p.prediction.molecule_id == molecule]
     assert [p.prediction.event_id for p in found] == ["kept"]
+
+
+def test_a_large_dead_letter_is_said_once_and_stored(storing_lab: PipelineLab) -> None:
+    lab = storing_lab
+    large = prediction("x", features={f"f{i}": "y" * 900 for i in range(400)})
+    place = partition_of(key_of(large), lab.settings.kafka.partitions)
+    message = {"key": b"k", "value": CODEC.encode(large), "partition": place}
+    send(lab, "predictions", [message])
+    send(lab, "dead-letters", [{"key": b"k", "value": b"no letter at all", "partition": place}])
+    stored = "SELECT count() FROM dead_letters"
+    with lab.stages("join", "sink") as running:
+        await_that(lambda: lab.ask(stored) == [(1,)], running)
+        # What follows the letter's storing would be a letter of the letter, and so on.
+        lab.publish([prediction("after"), outcome("after")])
+        await_that(lambda: lab.ask("SELECT count() FROM pairs") == [(1,)], running)
+    assert len(lab.committed("dead-letters")) == 2, "the letter, and what was no letter"

@@ -88,8 +88,10 @@ def test_the_demos_own_query_runs(analyst: ClickHouseSettings) -> None:
 
 
 def test_every_command_and_file_the_readme_names_is_there() -> None:
-    for command in re.findall(r"recalibra (\w+)", re.sub(r"```sql.*?```", "", README, flags=re.S)):
-        path = REPOSITORY / "streams" / "commands" / f"{command}.py"
+    for command in re.findall(
+        r"recalibra ([a-z][\w-]*)", re.sub(r"```sql.*?```", "", README, flags=re.S)
+    ):
+        path = REPOSITORY / "streams" / "commands" / f"{command.replace('-', '_')}.py"
         assert path.is_file() or command in {"is", "tells"}, command
     for path in re.findall(r"`([\w/]+(?:/|\.\w+))`", README):
         if "/" in path and not path.startswith("make"):
