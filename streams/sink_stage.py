@@ -31,6 +31,8 @@ class SinkProcessor:
         self._sink = sink
         self._codec = codec
         self._buffers: dict[str, list[Event]] = {}
+        # Kept over a flush that could not end: its rows are in no buffer any more.
+        self._refused: list[Event] = []
         self._sequence = 0
 
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
@@ -44,10 +46,10 @@ class SinkProcessor:
 
         Raises UnavailableError with all of it kept.
         """
-        refused: list[Event] = []
         for topic in list(self._buffers):
-            refused += self._write(topic, self._buffers[topic])
+            self._refused += self._write(topic, self._buffers[topic])
             del self._buffers[topic]
+        refused, self._refused = self._refused, []
         return refused
 
     def _write(self, topic: str, events: Sequence[Event]) -> list[Event]:
