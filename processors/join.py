@@ -7,16 +7,18 @@ makes the join say again exactly the pairs it changed.
 
 from collections.abc import Iterator
 
+from processors.options import Options
 from processors.pairing import RETRACTED, Standing, pair_id_of, pair_of, standings
 from processors.store import Store
 from schemas.codec import Codec
 from schemas.errors import InvalidValueError
-from schemas.events import DeadLetter, Event, Outcome, Prediction
+from schemas.events import DeadLetter, Event, Outcome, Prediction, Tick
 from schemas.precedence import precedence
 from schemas.topics import join_key
 from schemas.validation import EVENT_BYTES_MAX
 
 PREDICTION_KIND, OUTCOME_KIND = b"p", b"o"
+DEFAULTS = Options()
 
 
 def _prefix(kind: bytes, key: bytes) -> bytes:
@@ -40,8 +42,10 @@ class Join:
     []
     """
 
-    def __init__(self, codec: Codec) -> None:
-        self._codec = codec
+    working = False
+
+    def __init__(self, codec: Codec, options: Options = DEFAULTS) -> None:
+        self._codec, self._options = codec, options
 
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
         """Take one prediction or outcome and return the pairs it restates.
@@ -49,6 +53,8 @@ class Join:
         `sequence` grows with every event of the lane; it becomes the pairs' row_version. A pair
         whose units cannot be converted is retracted, with a dead letter that says why.
         """
+        if isinstance(event, Tick):
+            return []
         if not isinstance(event, (Prediction, Outcome)):
             raise TypeError(f"the join takes predictions and outcomes, not {type(event).__name__}")
         key = join_key(event.molecule_id, event.assay_id)

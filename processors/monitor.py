@@ -14,12 +14,13 @@ from processors import keys
 from processors.alerting import AlertKeeper, Subject
 from processors.detectors import Change, all_detectors
 from processors.metrics import all_metrics
+from processors.options import Options
 from processors.parts import get_parts, put_parts
 from processors.series import Scored, SeriesName, scored, series_of
 from processors.series_state import SeriesState
 from processors.store import Store
 from processors.window_metrics import complete, metrics_of
-from schemas.events import Event, Metric, Pair
+from schemas.events import Coverage, Event, Metric, Pair, Tick
 from schemas.topics import SEPARATOR, canonical, monitor_key
 
 # How far back a cause is looked for.
@@ -28,6 +29,7 @@ CAUSE_ROWS_MAX = 2_000
 PUBLISH_CHANGED_PART = 0.02
 PUBLISH_CHANGED_MIN = 20
 SERIES_AT_HAND_MAX = 20_000
+DEFAULTS = Options()
 
 SeriesId = tuple[bytes, SeriesName]
 
@@ -47,7 +49,10 @@ class Monitor:
     0.5
     """
 
-    def __init__(self) -> None:
+    working = False
+
+    def __init__(self, options: Options = DEFAULTS) -> None:
+        self._options = options
         # Imported now and not while the first events wait.
         all_metrics()
         all_detectors()
@@ -60,6 +65,8 @@ class Monitor:
 
         `sequence` grows with every event of the lane and becomes the row_version of what follows.
         """
+        if isinstance(event, (Coverage, Tick)):
+            return []
         if not isinstance(event, Pair):
             raise TypeError(f"the monitor takes pairs, not {type(event).__name__}")
         model_id, assay_id = event.prediction.model_id, canonical(event.prediction.assay_id)

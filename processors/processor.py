@@ -13,6 +13,10 @@ class Processor(Protocol):
     gives up the processor too and makes a new one from the store.
     """
 
+    @property
+    def working(self) -> bool:
+        """Whether work waits that `flush` does piece by piece, though no event comes any more."""
+
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
         """Take one event and return what follows from it.
 
@@ -23,5 +27,6 @@ class Processor(Protocol):
     def flush(self, store: Store, quiet: bool) -> list[Event]:
         """Write to the store what was kept, and return what is due.
 
-        `quiet` says that no more input is waiting: everything is due then.
+        `quiet` says that no more input is waiting: everything is due then, but for what `working`
+        tells of.
         """

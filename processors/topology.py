@@ -1,7 +1,8 @@
 """The picture as data: which stages there are, what each reads and writes, and what it does.
 
-predictions ┐
-outcomes ───┴► join ─► pairs ─► monitor ─► metrics, alerts
+predictions ┐         ┌► pairs ────┐
+outcomes ───┼► join ──┼► coverage ─┴► monitor ─► metrics, alerts
+ticks ──────┘         └► late, ticks
 """
 
 from collections.abc import Callable
@@ -9,21 +10,35 @@ from typing import NamedTuple
 
 from processors.join import Join
 from processors.monitor import Monitor
+from processors.options import Options
 from processors.processor import Processor
 from schemas.codec import Codec
 
 
 class Stage(NamedTuple):
-    """A stage: short names of the topics it reads and writes, how its processor is made."""
+    """A stage: short names of the topics it reads and writes, how its processor is made.
+
+    The lanes of one stage tell the time to all lanes of their number, by the topic of ticks.
+    """
 
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    make_processor: Callable[[Codec], Processor]
+    make_processor: Callable[[Codec, Options], Processor]
 
 
 # In the order in which events flow.
 TOPOLOGY: tuple[Stage, ...] = (
-    Stage("join", ("predictions", "outcomes"), ("pairs",), Join),
-    Stage("monitor", ("pairs",), ("metrics", "alerts"), lambda _codec: Monitor()),
+    Stage(
+        "join",
+        ("predictions", "outcomes", "ticks"),
+        ("pairs", "late", "coverage", "ticks"),
+        Join,
+    ),
+    Stage(
+        "monitor",
+        ("pairs", "coverage", "ticks"),
+        ("metrics", "alerts"),
+        lambda _codec, options: Monitor(options),
+    ),
 )

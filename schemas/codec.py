@@ -80,7 +80,7 @@ def _with_context(record: dict[str, Any]) -> dict[str, Any]:
 def _event(name: str, record: dict[str, Any]) -> Event:
     if name in ("Prediction", "Outcome"):
         return EVENT_TYPES[name](**_with_context(record))
-    if name == "Pair":
+    if name in ("Pair", "LatePair"):
         record["prediction"] = Prediction(**_with_context(record["prediction"]))
         record["outcome"] = Outcome(**_with_context(record["outcome"]))
     return EVENT_TYPES[name](**record)

@@ -69,6 +69,33 @@ class Pair(NamedTuple):
     outcome: Outcome
 
 
+class LatePair(NamedTuple):
+    """An outcome measured longer after its prediction than the assay's retention."""
+
+    pair_id: str
+    row_version: int
+    retracted: bool
+    prediction: Prediction
+    outcome: Outcome
+
+
+class Coverage(NamedTuple):
+    """How many predictions of a model version in an assay are answered, as one lane counts them.
+
+    Of `predictions` (the retracted left out) `labelled` met an outcome within the retention and
+    `expired` can no longer; the rest is open. The sum over lanes is the whole.
+    """
+
+    model_id: str
+    model_version: str
+    assay_id: str
+    lane: int
+    predictions: int
+    labelled: int
+    expired: int
+    row_version: int
+
+
 class Metric(NamedTuple):
     """One metric of one series over one window; `low` to `high` is the 95 % interval."""
 
@@ -122,7 +149,15 @@ class DeadLetter(NamedTuple):
     payload: bytes
 
 
-Event = Prediction | Outcome | Pair | Metric | Alert | DeadLetter
+class Tick(NamedTuple):
+    """The time, as the owner of a lane tells it to the lane's log."""
+
+    lane: int
+    at: int
+
+
+Event = Prediction | Outcome | Pair | LatePair | Coverage | Metric | Alert | DeadLetter | Tick
 EVENT_TYPES: dict[str, type[Event]] = {
-    t.__name__: t for t in (Prediction, Outcome, Pair, Metric, Alert, DeadLetter)
+    t.__name__: t
+    for t in (Prediction, Outcome, Pair, LatePair, Coverage, Metric, Alert, DeadLetter, Tick)
 }

@@ -8,7 +8,18 @@ from hashlib import blake2b
 
 from aiokafka.partitioner import murmur2
 
-from schemas.events import Alert, DeadLetter, Event, Metric, Outcome, Pair, Prediction
+from schemas.events import (
+    Alert,
+    Coverage,
+    DeadLetter,
+    Event,
+    LatePair,
+    Metric,
+    Outcome,
+    Pair,
+    Prediction,
+    Tick,
+)
 
 SEPARATOR = "\x1f"
 
@@ -16,9 +27,12 @@ TOPICS: dict[str, type[Event]] = {
     "predictions": Prediction,
     "outcomes": Outcome,
     "pairs": Pair,
+    "late": LatePair,
+    "coverage": Coverage,
     "metrics": Metric,
     "alerts": Alert,
     "dead-letters": DeadLetter,
+    "ticks": Tick,
 }
 
 SHORT_NAMES: dict[type[Event], str] = {event_type: short for short, event_type in TOPICS.items()}
@@ -40,7 +54,7 @@ def join_key(molecule_id: str, assay_id: str) -> bytes:
 
 
 def monitor_key(model_id: str, assay_id: str) -> bytes:
-    """Return the key of pairs, metrics and alerts: all segments of a model meet in one lane."""
+    """Return the key of what is about a model in an assay: all its segments meet in one lane."""
     return f"{model_id}{SEPARATOR}{assay_id}".encode()
 
 
@@ -48,16 +62,25 @@ def key_of(event: Event) -> bytes:
     """Return the message key an event must carry."""
     if isinstance(event, (Prediction, Outcome)):
         return join_key(event.molecule_id, event.assay_id)
-    if isinstance(event, Pair):
+    if isinstance(event, (Pair, LatePair)):
         return monitor_key(event.prediction.model_id, canonical(event.prediction.assay_id))
-    if isinstance(event, (Metric, Alert)):
+    if isinstance(event, (Metric, Alert, Coverage)):
         return monitor_key(event.model_id, event.assay_id)
+    if isinstance(event, Tick):
+        return str(event.lane).encode()
     return event.dead_letter_id.encode()
 
 
 def partition_of(key: bytes, partitions: int) -> int:
     """Return the partition of a key, 0 to partitions − 1, as Java's default partitioner does."""
     return (int(murmur2(key)) & 0x7FFFFFFF) % partitions
+
+
+def partition_of_event(event: Event, partitions: int) -> int:
+    """Return the partition an event must stand in: that of its key, or a tick's own lane."""
+    if isinstance(event, Tick):
+        return event.lane % partitions
+    return partition_of(key_of(event), partitions)
 
 
 def digest(*parts: str) -> str:

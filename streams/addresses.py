@@ -1,5 +1,6 @@
 """Which Kafka and ClickHouse to use: those the settings name, else those of the running stack."""
 
+import json
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -63,9 +64,15 @@ def kafka_resolved(settings: Settings) -> Settings:
 def as_environment(settings: Settings) -> dict[str, str]:
     """Return the RECALIBRA_* variables that give a child process the same settings."""
     found = {"RECALIBRA_STATE_DIR": str(settings.state_dir)}
-    for section in ("kafka", "clickhouse", "registry", "streams"):
+    for section in ("kafka", "clickhouse", "registry", "streams", "core"):
         for name, value in getattr(settings, section):
             if value is not None:
-                text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-                found[f"RECALIBRA_{section}_{name}".upper()] = text
+                found[f"RECALIBRA_{section}_{name}".upper()] = _as_text(value)
     return found
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    # What pydantic-settings reads from a variable: JSON for what has parts.
+    return json.dumps(value) if isinstance(value, (dict, tuple)) else str(value)

@@ -3,18 +3,23 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+from processors.options import Options
 from processors.store import MemoryStore
 from processors.topology import TOPOLOGY
 from schemas.codec import Codec
 from schemas.events import Event
 from schemas.topics import SHORT_NAMES
 
+DEFAULTS = Options()
+
 
 class Replay:
     """Runs every stage of the topology in one process, one event at a time."""
 
-    def __init__(self, codec: Codec) -> None:
-        self._stages = [(stage, stage.make_processor(codec), MemoryStore()) for stage in TOPOLOGY]
+    def __init__(self, codec: Codec, options: Options = DEFAULTS) -> None:
+        self._stages = [
+            (stage, stage.make_processor(codec, options), MemoryStore()) for stage in TOPOLOGY
+        ]
         self._sequence = 0
 
     def feed(self, event: Event) -> list[Event]:
@@ -42,6 +47,8 @@ class Replay:
         said: list[Event] = []
         for _, processor, store in self._stages:
             flushed = processor.flush(store, quiet=True)
+            while processor.working:
+                flushed += processor.flush(store, quiet=True)
             said += flushed + self._passed_on(flushed)
         return said
 

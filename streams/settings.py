@@ -8,7 +8,7 @@ RECALIBRA_, the section, an underscore, the name: RECALIBRA_KAFKA_BOOTSTRAP_SERV
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -18,7 +18,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from processors.options import Options
 from schemas.errors import SettingsError
+from schemas.topics import canonical
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG_VARIABLE = "RECALIBRA_CONFIG"
@@ -69,6 +71,21 @@ class StreamSettings(_Section):
     block_records_max: int = Field(4_000, ge=1, le=100_000)
 
 
+class CoreSettings(_Section):
+    """What the lab chooses about join and monitor; see `processors.options.Options`."""
+
+    retention_days: int = Field(400, ge=1, le=400)
+    retention_days_by_assay: dict[str, Annotated[int, Field(ge=1, le=400)]] = {}
+    slack_days: int = Field(30, ge=1, le=400)
+    window_pairs: tuple[Annotated[int, Field(ge=2, le=2_000)], ...] = (50, 200)
+    window_days: tuple[Annotated[int, Field(ge=1, le=3_650)], ...] = (30,)
+
+    def options(self) -> Options:
+        """Return the choices as the core takes them."""
+        by_assay = {canonical(name): days for name, days in self.retention_days_by_assay.items()}
+        return Options(**self.model_dump() | {"retention_days_by_assay": by_assay})
+
+
 class Settings(BaseSettings):
     """All settings of one process."""
 
@@ -89,6 +106,7 @@ class Settings(BaseSettings):
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     registry: SchemaRegistrySettings = SchemaRegistrySettings()
     streams: StreamSettings = StreamSettings()
+    core: CoreSettings = CoreSettings()
 
     @classmethod
     def settings_customise_sources(

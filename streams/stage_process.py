@@ -27,6 +27,7 @@ EXIT_FAILED = 1
 def make_stage(name: str, settings: Settings) -> StageApp:
     """Return the stage of a name; raises SettingsError for an unknown one."""
     codec = make_codec(settings.registry)
+    options = settings.core.options()
     if name == "sink":
         read_elsewhere = {short for stage in TOPOLOGY for short in stage.inputs}
         owned = tuple(short for short in TOPICS if short not in read_elsewhere)
@@ -35,15 +36,19 @@ def make_stage(name: str, settings: Settings) -> StageApp:
             return SinkProcessor(make_sink(settings.clickhouse), codec)
 
         return StageApp("sink", tuple(TOPICS), owned, make_processor, codec, settings)
+    read_before: set[str] = set()
     for stage in TOPOLOGY:
+        # Of several readers of a topic the first says what is wrong with a record.
+        owned = tuple(short for short in stage.inputs if short not in read_before)
+        read_before |= set(stage.inputs)
         if stage.name == name:
             # Made once for nothing: what is slow to import is imported before events wait for it.
-            stage.make_processor(codec)
+            stage.make_processor(codec, options)
             return StageApp(
                 name,
                 stage.inputs,
-                stage.inputs,
-                partial(stage.make_processor, codec),
+                owned,
+                partial(stage.make_processor, codec, options),
                 codec,
                 settings,
             )
