@@ -18,10 +18,12 @@ class Store(Protocol):
     def delete(self, key: bytes) -> None:
         """Remove `key`; a key that is not there is no error."""
 
-    def scan(self, prefix: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    def scan(
+        self, prefix: bytes, *, start: bytes = b"", reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
         """Yield the pairs whose key starts with `prefix`, by ascending key (or descending).
 
-        The store must not be changed while a scan is open.
+        Keys below `start` are left out. The store must not be changed while a scan is open.
         """
 
 
@@ -62,9 +64,11 @@ class MemoryStore:
         """Remove `key` if it is there."""
         self._items.pop(key, None)
 
-    def scan(self, prefix: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    def scan(
+        self, prefix: bytes, *, start: bytes = b"", reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
         """Yield the pairs whose key starts with `prefix`, in the order of their keys."""
         end = after_prefix(prefix) or None
-        keys = self._items.irange(prefix, end, inclusive=(True, False), reverse=reverse)
+        keys = self._items.irange(max(prefix, start), end, inclusive=(True, False), reverse=reverse)
         for key in keys:
             yield key, self._items[key]

@@ -106,12 +106,15 @@ class LaneStore:
         """Remove `key` in the open checkpoint."""
         self._pending[key] = None
 
-    def scan(self, prefix: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    def scan(
+        self, prefix: bytes, *, start: bytes = b"", reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
         """Yield the pairs under a prefix in key order, pending changes included."""
         end = after_prefix(prefix) or None
-        pending = self._pending.irange(prefix, end, inclusive=(True, False), reverse=reverse)
+        first = max(prefix, start)
+        pending = self._pending.irange(first, end, inclusive=(True, False), reverse=reverse)
         ahead = next(pending, None)
-        for key, value in self._scan_db(prefix, reverse):
+        for key, value in self._scan_db(prefix, first, reverse):
             while ahead is not None and (ahead > key if reverse else ahead < key):
                 fresh = self._pending[ahead]
                 if fresh is not None:
@@ -130,7 +133,9 @@ class LaneStore:
                 yield ahead, fresh
             ahead = next(pending, None)
 
-    def _scan_db(self, prefix: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
+    def _scan_db(
+        self, prefix: bytes, first: bytes, reverse: bool
+    ) -> Iterator[tuple[bytes, bytes]]:
         iterator = self._db.iter()
         if reverse:
             end = after_prefix(prefix)
@@ -141,10 +146,10 @@ class LaneStore:
             else:
                 iterator.seek_to_last()
         else:
-            iterator.seek(prefix)
+            iterator.seek(first)
         while iterator.valid():
             key: bytes = iterator.key()
-            if not key.startswith(prefix):
+            if key < first or not key.startswith(prefix):
                 return
             if not is_meta(key):
                 yield key, iterator.value()
