@@ -44,8 +44,8 @@ class Join:
 
     working = False
 
-    def __init__(self, codec: Codec, options: Options = DEFAULTS) -> None:
-        self._codec, self._options = codec, options
+    def __init__(self, codec: Codec, options: Options = DEFAULTS, lane: int = 0) -> None:
+        self._codec, self._options, self._lane = codec, options, lane
 
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
         """Take one prediction or outcome and return the pairs it restates.

@@ -18,13 +18,14 @@ from schemas.codec import Codec
 class Stage(NamedTuple):
     """A stage: short names of the topics it reads and writes, how its processor is made.
 
-    The lanes of one stage tell the time to all lanes of their number, by the topic of ticks.
+    `make_processor` takes the lane's partition. The lanes of one stage tell the time to all lanes of
+    their number, by the topic of ticks.
     """
 
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    make_processor: Callable[[Codec, Options], Processor]
+    make_processor: Callable[[Codec, Options, int], Processor]
 
 
 # In the order in which events flow.
@@ -39,6 +40,6 @@ TOPOLOGY: tuple[Stage, ...] = (
         "monitor",
         ("pairs", "coverage", "ticks"),
         ("metrics", "alerts"),
-        lambda _codec, options: Monitor(options),
+        lambda _codec, options, _lane: Monitor(options),
     ),
 )

@@ -133,9 +133,7 @@ class LaneStore:
                 yield ahead, fresh
             ahead = next(pending, None)
 
-    def _scan_db(
-        self, prefix: bytes, first: bytes, reverse: bool
-    ) -> Iterator[tuple[bytes, bytes]]:
+    def _scan_db(self, prefix: bytes, first: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
         iterator = self._db.iter()
         if reverse:
             end = after_prefix(prefix)

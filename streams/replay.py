@@ -18,7 +18,7 @@ class Replay:
 
     def __init__(self, codec: Codec, options: Options = DEFAULTS) -> None:
         self._stages = [
-            (stage, stage.make_processor(codec, options), MemoryStore()) for stage in TOPOLOGY
+            (stage, stage.make_processor(codec, options, 0), MemoryStore()) for stage in TOPOLOGY
         ]
         self._sequence = 0
 

@@ -141,7 +141,7 @@ class StageFaustApp(faust.App):
 
 
 class StageApp:
-    """A stage's Faust app; `make_processor` is called once for every lane taken over.
+    """A stage's Faust app; `make_processor` makes that of a lane, given its partition.
 
     `owned` are the inputs whose bad records this stage sends to the dead letters.
     """
@@ -151,7 +151,7 @@ class StageApp:
         name: str,
         inputs: tuple[str, ...],
         owned: tuple[str, ...],
-        make_processor: Callable[[], Processor],
+        make_processor: Callable[[int], Processor],
         codec: Codec,
         settings: Settings,
     ) -> None:
@@ -239,7 +239,7 @@ class StageApp:
             address,
             self._inputs,
             self._owned,
-            self._make_processor(),
+            self._make_processor(partition),
             self._codec,
             KafkaLaneLog(address, self._client),
             lambda: LaneStore(folder),

@@ -32,7 +32,7 @@ def make_stage(name: str, settings: Settings) -> StageApp:
         read_elsewhere = {short for stage in TOPOLOGY for short in stage.inputs}
         owned = tuple(short for short in TOPICS if short not in read_elsewhere)
 
-        def make_processor() -> SinkProcessor:
+        def make_processor(_lane: int) -> SinkProcessor:
             return SinkProcessor(make_sink(settings.clickhouse), codec)
 
         return StageApp("sink", tuple(TOPICS), owned, make_processor, codec, settings)
@@ -43,7 +43,7 @@ def make_stage(name: str, settings: Settings) -> StageApp:
         read_before |= set(stage.inputs)
         if stage.name == name:
             # Made once for nothing: what is slow to import is imported before events wait for it.
-            stage.make_processor(codec, options)
+            stage.make_processor(codec, options, 0)
             return StageApp(
                 name,
                 stage.inputs,
