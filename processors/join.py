@@ -5,28 +5,30 @@ function of that set alone, so duplicates, replays and the order of arrival cann
 makes the join say again exactly the pairs it changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from itertools import islice
 
-from processors.options import Options
-from processors.pairing import RETRACTED, Standing, pair_id_of, pair_of, standings
+from processors.coverage import CoverageCounts, Place
+from processors.deadlines import DROP, LOOK, Deadlines
+from processors.hot_keys import OUTCOMES_AT_ONCE, HotKeys
+from processors.join_records import EXPIRED, LABELLED, OPEN, JoinRecords, Kept, record, record_key
+from processors.options import DAY_US, Options
+from processors.pairing import IN_TIME, answers, standings
+from processors.restatement import Restatement, Standings
 from processors.store import Store
 from schemas.codec import Codec
-from schemas.errors import InvalidValueError
+from schemas.errors import ConflictingContentError
 from schemas.events import DeadLetter, Event, Outcome, Prediction, Tick
 from schemas.precedence import precedence
-from schemas.topics import join_key
-from schemas.validation import EVENT_BYTES_MAX
+from schemas.topics import digest, join_key
 
-PREDICTION_KIND, OUTCOME_KIND = b"p", b"o"
 DEFAULTS = Options()
 
 
-def _prefix(kind: bytes, key: bytes) -> bytes:
-    return kind + key + b"\0"
-
-
 class Join:
-    """The join stage's processor.
+    """The join stage's processor; `lane` is the number of the lane it is for.
+
+    A prediction that meets more than `outcomes_at_once` does so in pieces of so many.
 
     >>> from schemas.events import AssayContext
     >>> from schemas.table import SchemaTable
@@ -42,121 +44,230 @@ class Join:
     []
     """
 
-    working = False
+    def __init__(
+        self,
+        codec: Codec,
+        options: Options = DEFAULTS,
+        lane: int = 0,
+        outcomes_at_once: int = OUTCOMES_AT_ONCE,
+    ) -> None:
+        self._codec, self._options = codec, options
+        self._records, self._restatement = JoinRecords(codec), Restatement(codec)
+        self._coverage, self._deadlines = CoverageCounts(lane), Deadlines()
+        self._hot_keys = HotKeys(codec, options, outcomes_at_once)
+        self._sequence = 0
 
-    def __init__(self, codec: Codec, options: Options = DEFAULTS, lane: int = 0) -> None:
-        self._codec, self._options, self._lane = codec, options, lane
+    @property
+    def working(self) -> bool:
+        """Whether predictions are being paired piece by piece, or records are due to be dropped."""
+        return self._hot_keys.working or self._deadlines.working
 
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
-        """Take one prediction or outcome and return the pairs it restates.
+        """Take one prediction, outcome or tick and return the pairs it restates.
 
         `sequence` grows with every event of the lane; it becomes the pairs' row_version. A pair
-        whose units cannot be converted is retracted, with a dead letter that says why.
+        whose units cannot be converted is retracted, with a dead letter that says why; so is of two
+        contents of one revision the one that does not count.
         """
-        if isinstance(event, Tick):
-            return []
-        if not isinstance(event, (Prediction, Outcome)):
+        if not isinstance(event, (Prediction, Outcome, Tick)):
             raise TypeError(f"the join takes predictions and outcomes, not {type(event).__name__}")
+        if isinstance(event, Tick):
+            self._sequence = sequence
+            self._deadlines.tick(event.at, store)
+            return []
         key = join_key(event.molecule_id, event.assay_id)
-        kind = PREDICTION_KIND if isinstance(event, Prediction) else OUTCOME_KIND
-        own_key = _prefix(kind, key) + event.event_id.encode()
-        encoded = self._codec.encode(event)
-        if len(encoded) > EVENT_BYTES_MAX:
-            raise InvalidValueError(f"the record is larger than {EVENT_BYTES_MAX} bytes")
-        known = store.get(own_key)
+        own_key = record_key(event, key)
+        encoded = self._records.encode(event)
+        self._sequence = sequence
+        known = self._records.get(own_key, store)
+        said: list[Event] = []
         if known is not None:
-            old = self._codec.decode(known, type(event))
-            if precedence(event) <= precedence(old):
-                return []
-        else:
-            old = None
-        store.put(own_key, encoded)
+            old = known[0]
+            ahead = precedence(event) - precedence(old)
+            if ahead and event.revision == old.revision:
+                said.append(self._conflict(old if ahead > 0 else event, key))
+            if ahead <= 0:
+                return said
+        self._schedule(known[0] if known else None, event, own_key, store)
+        former = known[0] if known is not None else None
         if isinstance(event, Prediction):
-            assert old is None or isinstance(old, Prediction)
-            return self._prediction_changed(old, event, key, sequence, store)
-        assert old is None or isinstance(old, Outcome)
-        return self._outcome_changed(old, event, key, sequence, store)
+            assert former is None or isinstance(former, Prediction)
+            kept = Kept(former, known[1]) if former is not None and known is not None else None
+            return said + self._prediction_changed(kept, event, encoded, key, store)
+        assert former is None or isinstance(former, Outcome)
+        return said + self._outcome_changed(former, event, encoded, key, store)
 
     def flush(self, store: Store, quiet: bool) -> list[Event]:
-        """Return what was held back: the join holds nothing back."""
-        return []
+        """Do a piece of what `working` tells of, and return the coverage that is due."""
+        said = self._hot_keys.work(store, self._sequence)
+        self._deadlines.flush(store, self._sequence)
+        for what, own_key in self._deadlines.passed(store):
+            self._deadline_passed(what, own_key, store)
+        self._deadlines.flush(store, self._sequence)
+        return [*said, *self._coverage.flush(store, quiet and not self.working)]
 
-    def _events(self, kind: bytes, key: bytes, store: Store) -> Iterator[Event]:
-        event_type = Prediction if kind == PREDICTION_KIND else Outcome
-        for _, value in store.scan(_prefix(kind, key)):
-            yield self._codec.decode(value, event_type)
+    # Pairs
 
     def _prediction_changed(
-        self, old: Prediction | None, new: Prediction, key: bytes, sequence: int, store: Store
+        self, former: Kept | None, new: Prediction, encoded: bytes, key: bytes, store: Store
     ) -> list[Event]:
-        outcomes = list(self._events(OUTCOME_KIND, key, store))
+        at_once = self._hot_keys.outcomes_at_once
+        outcomes = list(islice(self._records.outcomes(key, store), at_once + 1))
+        hot = len(outcomes) > at_once
+        every = self._records.outcomes(key, store) if hot else outcomes
+        standing = self._standing(new, every, store)
+        store.put(record_key(new, key), record(standing, encoded))
+        if former is not None:
+            self._count(former, -1, store)
+        self._count(Kept(new, standing), 1, store)
         if not outcomes:
+            return []
+        old = former.prediction if former else None
+        if hot:
+            self._hot_keys.add(old, new, key, self._sequence, store)
             return []
         versions = {(p.model_id, p.model_version) for p in (old, new) if p is not None}
         rivals = [
             p
-            for p in self._events(PREDICTION_KIND, key, store)
-            if isinstance(p, Prediction)
-            and p.event_id != new.event_id
-            and (p.model_id, p.model_version) in versions
+            for p, _ in self._records.predictions(key, store)
+            if p.event_id != new.event_id and (p.model_id, p.model_version) in versions
         ]
-        changed: list[Event] = []
-        for outcome in outcomes:
-            assert isinstance(outcome, Outcome)
-            before = standings([*rivals, old] if old else rivals, outcome)
-            after = standings([*rivals, new], outcome)
-            changed += self._restate(before, after, outcome, new, sequence)
-        return changed
-
-    def _outcome_changed(
-        self, old: Outcome | None, new: Outcome, key: bytes, sequence: int, store: Store
-    ) -> list[Event]:
-        predictions = [
-            p for p in self._events(PREDICTION_KIND, key, store) if isinstance(p, Prediction)
-        ]
-        before = standings(predictions, old) if old is not None else {}
-        after = standings(predictions, new)
-        gone = {i: standing for i, standing in before.items() if i not in after}
-        return self._restate(gone, after, new, new, sequence)
-
-    def _restate(
-        self,
-        before: dict[str, Standing],
-        after: dict[str, Standing],
-        outcome: Outcome,
-        cause: Prediction | Outcome,
-        sequence: int,
-    ) -> list[Event]:
-        """Return the pairs that differ between two sets of standings of one outcome."""
+        retention_us = self._options.retention_us(new.assay_id)
         said: list[Event] = []
-        for event_id, (prediction, _) in before.items():
-            now = after.get(event_id)
-            if now is None or now[0].model_id != prediction.model_id:
-                said.append(pair_of(prediction, outcome, RETRACTED, sequence))
-        for event_id, standing in after.items():
-            if before.get(event_id) != standing:
-                said += self._pair_or_dead_letter(standing, outcome, cause, sequence)
+        for outcome in outcomes:
+            before = standings([*rivals, old] if old else rivals, outcome, retention_us)
+            after = standings([*rivals, new], outcome, retention_us)
+            said += self._restatement.differences(before, after, outcome, new, self._sequence)
         return said
 
-    def _pair_or_dead_letter(
-        self, standing: Standing, outcome: Outcome, cause: Prediction | Outcome, sequence: int
+    def _outcome_changed(
+        self, old: Outcome | None, new: Outcome, encoded: bytes, key: bytes, store: Store
     ) -> list[Event]:
-        prediction, status = standing
-        try:
-            return [pair_of(prediction, outcome, status, sequence)]
-        except InvalidValueError as error:
-            dead_letter = DeadLetter(
-                dead_letter_id=pair_id_of(prediction, outcome),
-                origin="join",
-                partition=None,
-                position=sequence,
-                column=error.column,
-                schema_id=None,
-                error=type(error).__name__,
-                reason=f"prediction {prediction.event_id} and outcome {outcome.event_id} of "
-                f"{outcome.molecule_id} in {outcome.assay_id}: {error}",
-                key=join_key(outcome.molecule_id, outcome.assay_id),
-                payload=self._codec.encode(cause),
+        store.put(record_key(new, key), record(OPEN, encoded))
+        kept = self._records.predictions(key, store)
+        predictions = [prediction for prediction, _ in kept]
+        retention_us = self._options.retention_us(new.assay_id)
+        before = {} if old is None else standings(predictions, old, retention_us)
+        after = standings(predictions, new, retention_us)
+        self._recount(kept, before, after, key, store)
+        gone = {i: standing for i, standing in before.items() if i not in after}
+        moved = {i: before[i] for i in after if i in before and before[i][1] != after[i][1]}
+        return self._restatement.differences(gone | moved, after, new, new, self._sequence)
+
+    def _conflict(self, loser: Prediction | Outcome, key: bytes) -> DeadLetter:
+        kind, payload = type(loser).__name__, self._codec.encode(loser)
+        revision = str(loser.revision)
+        return DeadLetter(
+            dead_letter_id=digest("conflict", kind, loser.event_id, revision, payload.hex()),
+            origin="join",
+            partition=None,
+            position=self._sequence,
+            column="revision",
+            schema_id=None,
+            error=ConflictingContentError.__name__,
+            reason=f"{kind.lower()} {loser.event_id} came with two contents of revision "
+            f"{loser.revision}, and this one does not count; send what is right with a higher one",
+            key=key,
+            payload=payload,
+        )
+
+    # Coverage
+
+    def _standing(self, prediction: Prediction, outcomes: Iterable[Outcome], store: Store) -> int:
+        retention_us = self._options.retention_us(prediction.assay_id)
+        if any(answers(outcome, prediction, retention_us) for outcome in outcomes):
+            return LABELLED
+        made_at = prediction.predicted_at
+        due = None if made_at is None else made_at + retention_us
+        return EXPIRED if self._deadlines.is_past(due, store) else OPEN
+
+    def _count(self, kept: Kept, sign: int, store: Store) -> None:
+        if not kept.prediction.retracted:
+            self._coverage.add(
+                Place.of(kept.prediction),
+                store,
+                predictions=sign,
+                labelled=sign * (kept.standing == LABELLED),
+                expired=sign * (kept.standing == EXPIRED),
             )
-            # An earlier revision may have paired: that pair must not stand.
-            return [dead_letter, pair_of(prediction, outcome, RETRACTED, sequence)]
+
+    def _recount(
+        self, kept: Iterable[Kept], before: Standings, after: Standings, key: bytes, store: Store
+    ) -> None:
+        """Follow in the counts which predictions an outcome that changed answers now."""
+        for prediction, standing in kept:
+            place = prediction.event_id
+            answered = place in after and after[place][1] in IN_TIME
+            was_answered = place in before and before[place][1] in IN_TIME
+            now = standing
+            if answered:
+                now = LABELLED
+            elif was_answered:
+                now = self._standing(prediction, self._records.outcomes(key, store), store)
+            if now != standing:
+                self._restand(Kept(prediction, standing), now, key, store)
+
+    def _restand(self, kept: Kept, standing: int, key: bytes, store: Store) -> None:
+        encoded = self._records.encode(kept.prediction)
+        store.put(record_key(kept.prediction, key), record(standing, encoded))
+        self._count(kept, -1, store)
+        self._count(Kept(kept.prediction, standing), 1, store)
+
+    # Deadlines
+
+    def _schedule(
+        self,
+        former: Prediction | Outcome | None,
+        event: Prediction | Outcome,
+        own_key: bytes,
+        store: Store,
+    ) -> None:
+        """Set the first deadline of an event whose time is new."""
+        if former is not None and _time_of(former) == _time_of(event):
+            return
+        if isinstance(event, Prediction) and event.predicted_at is not None:
+            due = event.predicted_at + self._options.retention_us(event.assay_id)
+            self._deadlines.add(LOOK, own_key, due)
+        else:
+            self._set_drop(event, own_key, store)
+
+    def _kept_until(self, event: Prediction | Outcome, time_us: int) -> int:
+        # A prediction stays as long as any outcome that it may pair with, so that revisions of
+        # either find the other.
+        retentions = 2 if isinstance(event, Prediction) else 1
+        slack_us = self._options.slack_days * DAY_US
+        return time_us + retentions * self._options.retention_us(event.assay_id) + slack_us
+
+    def _set_drop(self, event: Prediction | Outcome, own_key: bytes, store: Store) -> None:
+        """Set when an event may be dropped that came in now, or is looked at now."""
+        now, time_us = self._deadlines.now(store), _time_of(event)
+        if now is None:
+            self._deadlines.add(LOOK, own_key, None)
+        elif time_us is None:
+            self._deadlines.add(DROP, own_key, self._kept_until(event, now))
+        else:
+            # Old results that are loaded today meet each other today.
+            soonest = now + self._options.slack_days * DAY_US
+            self._deadlines.add(DROP, own_key, max(self._kept_until(event, time_us), soonest))
+
+    def _deadline_passed(self, what: int, own_key: bytes, store: Store) -> None:
+        known = self._records.get(own_key, store)
+        if known is None:
+            return
+        event, standing = known
+        time_us = _time_of(event)
+        if what == DROP:
+            kept_until = None if time_us is None else self._kept_until(event, time_us)
+            if kept_until is None or self._deadlines.is_past(kept_until, store):
+                store.delete(own_key)
+                return
+        elif isinstance(event, Prediction) and standing == OPEN and time_us is not None:
+            due = time_us + self._options.retention_us(event.assay_id)
+            if self._deadlines.is_past(due, store) and not event.retracted:
+                key = join_key(event.molecule_id, event.assay_id)
+                self._restand(Kept(event, standing), EXPIRED, key, store)
+        self._set_drop(event, own_key, store)
+
+
+def _time_of(event: Prediction | Outcome) -> int | None:
+    return event.predicted_at if isinstance(event, Prediction) else event.measured_at

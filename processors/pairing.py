@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 
 from processors.units import convert
-from schemas.events import AssayContext, Outcome, Pair, Prediction
+from schemas.events import AssayContext, LatePair, Outcome, Pair, Prediction
 from schemas.topics import canonical, digest
 
 PAIRED = "paired"
 SUPERSEDED = "superseded"
 RETROSPECTIVE = "retrospective"
+LATE = "late"
 RETRACTED = "retracted"
+# The outcome answers the prediction, whether or not the pair counts.
+IN_TIME = (PAIRED, SUPERSEDED)
 
 Standing = tuple[Prediction, str]
 
@@ -32,18 +35,23 @@ def _precedence(prediction: Prediction) -> tuple[int, int, str]:
     return specificity, -(2**62) if made_at is None else made_at, prediction.event_id
 
 
-def standings(predictions: Iterable[Prediction], outcome: Outcome) -> dict[str, Standing]:
+def standings(
+    predictions: Iterable[Prediction], outcome: Outcome, retention_us: int
+) -> dict[str, Standing]:
     """Return, by event id, the predictions that pair with `outcome` and each one's status.
 
     Of several of one model version the one of highest precedence is "paired" and the others are
-    "superseded". One made after the measurement is "retrospective"; a time that either side leaves
-    out counts as in time. A retracted outcome or prediction pairs with nothing.
+    "superseded". One made after the measurement is "retrospective"; of one made more than
+    `retention_us` microseconds before it the outcome is "late"; a time that either side leaves out
+    counts as in time. A retracted outcome or prediction pairs with nothing.
 
     >>> early = Prediction("p1", 0, False, "m", "a", AssayContext(), "x", "1", 1.0, predicted_at=1)
     >>> late = early._replace(event_id="p2", predicted_at=2)
     >>> outcome = Outcome("o", 0, False, "m", "a", AssayContext(), 1.2, measured_at=3)
-    >>> {i: status for i, (_, status) in standings([early, late], outcome).items()}
+    >>> {i: status for i, (_, status) in standings([early, late], outcome, 5).items()}
     {'p1': 'superseded', 'p2': 'paired'}
+    >>> {i: status for i, (_, status) in standings([early, late], outcome, 1).items()}
+    {'p1': 'late', 'p2': 'paired'}
     """
     if outcome.retracted:
         return {}
@@ -52,17 +60,36 @@ def standings(predictions: Iterable[Prediction], outcome: Outcome) -> dict[str, 
     for prediction in predictions:
         if prediction.retracted or not matches(prediction.context, outcome.context):
             continue
-        made_at, measured_at = prediction.predicted_at, outcome.measured_at
-        if made_at is not None and measured_at is not None and made_at > measured_at:
-            found[prediction.event_id] = (prediction, RETROSPECTIVE)
-            continue
-        found[prediction.event_id] = (prediction, SUPERSEDED)
-        version = (prediction.model_id, prediction.model_version)
-        if version not in best or _precedence(prediction) > _precedence(best[version]):
-            best[version] = prediction
+        status = _in_time_or_not(prediction, outcome, retention_us)
+        found[prediction.event_id] = (prediction, status)
+        if status == SUPERSEDED:
+            version = (prediction.model_id, prediction.model_version)
+            if version not in best or _precedence(prediction) > _precedence(best[version]):
+                best[version] = prediction
     for prediction in best.values():
         found[prediction.event_id] = (prediction, PAIRED)
     return found
+
+
+def _in_time_or_not(prediction: Prediction, outcome: Outcome, retention_us: int) -> str:
+    made_at, measured_at = prediction.predicted_at, outcome.measured_at
+    if made_at is None or measured_at is None:
+        return SUPERSEDED
+    if made_at > measured_at:
+        return RETROSPECTIVE
+    return LATE if measured_at > made_at + retention_us else SUPERSEDED
+
+
+def answers(outcome: Outcome, prediction: Prediction, retention_us: int) -> bool:
+    """Return whether an outcome answers a prediction: matches, in time, neither retracted.
+
+    >>> p = Prediction("p", 0, False, "m", "a", AssayContext(), "x", "1", 1.0, predicted_at=1)
+    >>> o = Outcome("o", 0, False, "m", "a", AssayContext(), 1.2, measured_at=3)
+    >>> answers(o, p, 5), answers(o, p, 1)
+    (True, False)
+    """
+    found = standings([prediction], outcome, retention_us).get(prediction.event_id)
+    return found is not None and found[1] in IN_TIME
 
 
 def pair_id_of(prediction: Prediction, outcome: Outcome) -> str:
@@ -106,3 +133,16 @@ def pair_of(prediction: Prediction, outcome: Outcome, status: str, row_version: 
         prediction=prediction,
         outcome=outcome,
     )
+
+
+def late_pair_of(
+    prediction: Prediction, outcome: Outcome, retracted: bool, row_version: int
+) -> LatePair:
+    """Return the late pair of a prediction and an outcome; `retracted` when it is none any more.
+
+    >>> p = Prediction("p", 0, False, "m", "a", AssayContext(), "x", "1", 1.0, predicted_at=1)
+    >>> o = Outcome("o", 0, False, "m", "a", AssayContext(), 1.2, measured_at=9)
+    >>> late_pair_of(p, o, False, 1).pair_id == pair_id_of(p, o)
+    True
+    """
+    return LatePair(pair_id_of(prediction, outcome), row_version, retracted, prediction, outcome)

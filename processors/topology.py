@@ -18,8 +18,8 @@ from schemas.codec import Codec
 class Stage(NamedTuple):
     """A stage: short names of the topics it reads and writes, how its processor is made.
 
-    `make_processor` takes the lane's partition. The lanes of one stage tell the time to all lanes of
-    their number, by the topic of ticks.
+    `make_processor` takes the lane's partition, too. The lanes of one stage tell the time to all
+    lanes of their number, by the topic of ticks.
     """
 
     name: str

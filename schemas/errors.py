@@ -7,7 +7,8 @@
     ├── DataError               the data is wrong and will stay wrong: reject to the dead letters
     │   ├── MalformedRecordError  the bytes cannot be decoded
     │   ├── UnknownSchemaError    the schema id is in no table or registry we know
-    │   └── InvalidValueError     a field holds what it must not; `column` names it
+    │   ├── InvalidValueError     a field holds what it must not; `column` names it
+    │   └── ConflictingContentError  one revision of an event came with two contents
     └── UserError               the person at the keyboard can mend it; the message says how
         ├── SettingsError       a setting is missing, unknown or out of range
         └── RefusedStateError   a store, changelog or topic does not fit this version or layout
@@ -54,6 +55,10 @@ class UnknownSchemaError(DataError):
 
 class InvalidValueError(DataError):
     """A field holds what it must not."""
+
+
+class ConflictingContentError(DataError):
+    """One revision of an event came with two contents; one of them counts."""
 
 
 class UserError(RecalibraError):

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 from schemas.events import (
     CONTEXT_FIELDS,
     Alert,
+    Coverage,
     DeadLetter,
     Event,
+    LatePair,
     Metric,
     Outcome,
     Pair,
@@ -102,6 +104,30 @@ def _pair(event: Pair) -> Row:
     )
 
 
+def _late_pair(event: LatePair) -> Row:
+    prediction, outcome = event.prediction, event.outcome
+    return (
+        event.pair_id,
+        event.row_version,
+        event.retracted,
+        prediction.model_id,
+        prediction.model_version,
+        canonical(outcome.molecule_id),
+        canonical(outcome.assay_id),
+        *outcome.context,
+        prediction.value,
+        prediction.unit,
+        outcome.value,
+        outcome.unit,
+        prediction.label,
+        outcome.label,
+        prediction.predicted_at,
+        outcome.measured_at,
+        prediction.event_id,
+        outcome.event_id,
+    )
+
+
 def _metric(event: Metric) -> Row:
     return (
         *event[:3],
@@ -112,7 +138,7 @@ def _metric(event: Metric) -> Row:
     )
 
 
-def _same(event: Alert | DeadLetter) -> Row:
+def _same(event: Alert | Coverage | DeadLetter) -> Row:
     return tuple(event)
 
 
@@ -166,6 +192,31 @@ TABLES: dict[str, Table] = {
         ),
         _pair,
     ),
+    "late": Table(
+        "late_rows",
+        (
+            "pair_id",
+            "row_version",
+            "retracted",
+            "model_id",
+            "model_version",
+            "molecule_id",
+            "assay_id",
+            *CONTEXT_FIELDS,
+            "predicted",
+            "predicted_unit",
+            "measured",
+            "measured_unit",
+            "predicted_label",
+            "measured_label",
+            "predicted_at",
+            "measured_at",
+            "prediction_id",
+            "outcome_id",
+        ),
+        _late_pair,
+    ),
+    "coverage": Table("coverage_rows", Coverage._fields, _same),
     "metrics": Table("metrics_rows", (*Metric._fields, "at_us"), _metric),
     "alerts": Table("alerts_rows", Alert._fields, _same),
     "dead-letters": Table("dead_letters_rows", DeadLetter._fields, _same),

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from test_pairing_oracle import CODEC, AnyEvent, LivePair, live_pairs
 
 from processors.join import Join
+from processors.options import DAY_US, Options
 from processors.store import MemoryStore
-from schemas.events import AssayContext, Event, Metric, Outcome, Pair, Prediction
+from schemas.events import AssayContext, Event, LatePair, Metric, Outcome, Pair, Prediction
 
+OPTIONS = Options(retention_days=3)
 levels = st.sampled_from([None, None, None, "x", "y"])
 stated = st.builds(AssayContext, levels, levels)
 measured = st.builds(AssayContext, *[st.sampled_from(["x", "x", "x", "y", None])] * 2)
-times = st.none() | st.integers(-2, 3)
+times = st.none() | st.integers(-2, 3).map(lambda days: days * DAY_US)
 values = st.sampled_from([0.0, 1.5, -2.25, 1e9])
 labels = st.sampled_from([None, "hit", "miss"])
 revisions = st.integers(0, 3)
@@ -63,46 +65,80 @@ def outcome(draw: st.DrawFn) -> Outcome:
 events_of_a_lab = st.lists(st.one_of(prediction(), outcome()), min_size=4, max_size=18)
 
 
-def joined(events: Sequence[AnyEvent]) -> list[Event]:
-    join, store = Join(CODEC), MemoryStore()
+def joined(events: Sequence[AnyEvent], outcomes_at_once: int | None = None) -> list[Event]:
+    """Say what the join says; with `outcomes_at_once` every prediction comes to a hot key."""
+    hot = {} if outcomes_at_once is None else {"outcomes_at_once": outcomes_at_once}
+    join, store = Join(CODEC, OPTIONS, **hot), MemoryStore()
     said: list[Event] = []
     for sequence, event in enumerate(events, 1):
         followed = join.process(event, sequence, store)
-        ids = [pair.pair_id for pair in followed if isinstance(pair, Pair)]
-        assert len(ids) == len(set(ids)), "one event says a pair once"
+        pairs = [pair for pair in followed if isinstance(pair, (Pair, LatePair))]
+        rows = [(type(pair), pair.pair_id) for pair in pairs]
+        assert len(rows) == len(set(rows)), "one event says a pair once"
         said += followed
-    assert join.flush(store, quiet=True) == []
+        if hot and sequence % 3 == 0:
+            said += join.flush(store, quiet=False)
+    said += join.flush(store, quiet=True)
+    while join.working:
+        said += join.flush(store, quiet=True)
     return said
 
 
-def latest(said: Sequence[Event]) -> dict[str, Pair]:
-    newest: dict[str, Pair] = {}
-    for pair in said:
-        assert isinstance(pair, Pair)
-        if pair.pair_id not in newest or pair.row_version >= newest[pair.pair_id].row_version:
-            newest[pair.pair_id] = pair
+def rows_of(said: Sequence[Event]) -> list[Pair | LatePair]:
+    return [event for event in said if isinstance(event, (Pair, LatePair))]
+
+
+def latest(said: Sequence[Event]) -> dict[tuple[str, str], Pair | LatePair]:
+    newest: dict[tuple[str, str], Pair | LatePair] = {}
+    for row in rows_of(said):
+        name = (type(row).__name__, row.pair_id)
+        if name not in newest or row.row_version >= newest[name].row_version:
+            newest[name] = row
     return newest
 
 
-def live(said: Sequence[Event]) -> dict[str, Pair]:
-    return {i: pair for i, pair in latest(said).items() if pair.status != "retracted"}
+def stands(row: Pair | LatePair) -> bool:
+    return not row.retracted if isinstance(row, LatePair) else row.status != "retracted"
 
 
-def as_oracle(pairs: dict[str, Pair]) -> dict[tuple[str, str], LivePair]:
+def live(said: Sequence[Event]) -> dict[str, Pair | LatePair]:
+    """Return the pairs and late pairs that stand, by pair id, each on one topic only."""
+    standing = [row for row in latest(said).values() if stands(row)]
+    found = {row.pair_id: row for row in standing}
+    assert len(found) == len(standing), "a pair stands among the late ones, too"
+    return found
+
+
+def as_oracle(pairs: dict[str, Pair | LatePair]) -> dict[tuple[str, str], LivePair]:
     found = {}
     for pair in pairs.values():
         ids = pair.prediction.event_id, pair.outcome.event_id
         assert ids not in found, "two pair ids for one pair"
-        found[ids] = LivePair(pair.status, pair.prediction, pair.outcome)
-        assert pair.predicted == pair.prediction.value
-        assert pair.measured == pair.outcome.value
+        status = pair.status if isinstance(pair, Pair) else "late"
+        found[ids] = LivePair(status, pair.prediction, pair.outcome)
+        if isinstance(pair, Pair):
+            assert pair.predicted == pair.prediction.value
+            assert pair.measured == pair.outcome.value
     return found
+
+
+def expected_of(events: Sequence[AnyEvent]) -> dict[tuple[str, str], LivePair]:
+    return live_pairs(events, OPTIONS.retention_days * DAY_US)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events_of_a_lab)
 def test_pairs_are_those_of_the_batch(events: list[AnyEvent]) -> None:
-    assert as_oracle(live(joined(events))) == live_pairs(events)
+    assert as_oracle(live(joined(events))) == expected_of(events)
+
+
+@pytest.mark.parametrize("outcomes_at_once", [1, 2])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(events=events_of_a_lab)
+def test_pairs_made_piece_by_piece_are_those_of_the_batch(
+    outcomes_at_once: int, events: list[AnyEvent]
+) -> None:
+    assert as_oracle(live(joined(events, outcomes_at_once))) == expected_of(events)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -114,7 +150,7 @@ def test_order_and_duplicates_leave_no_trace(data: st.DataObject) -> None:
     assert {i: p._replace(row_version=0) for i, p in one.items()} == {
         i: p._replace(row_version=0) for i, p in other.items()
     }
-    assert as_oracle(other) == live_pairs(events)
+    assert as_oracle(other) == expected_of(events)
 
 
 def crowded(rng: random.Random) -> list[AnyEvent]:
@@ -133,7 +169,7 @@ def crowded(rng: random.Random) -> list[AnyEvent]:
             model_id=rng.choice(["net", "net", "tree"]),
             model_version=rng.choice(["1", "1", "2"]),
             value=rng.choice([None, 1.5, 1e9]),
-            predicted_at=rng.choice([None, *range(8)]),
+            predicted_at=rng.choice([None, *(day * DAY_US for day in range(8))]),
         )
 
     def outcome() -> Outcome:
@@ -143,7 +179,7 @@ def crowded(rng: random.Random) -> list[AnyEvent]:
             retracted=rng.random() < 0.15,
             context=AssayContext(rng.choice(measured), rng.choice(measured)),
             value=rng.choice([0.0, -2.0, None]),
-            measured_at=rng.choice([None, *range(2, 8)]),
+            measured_at=rng.choice([None, *(day * DAY_US for day in range(2, 8))]),
         )
 
     return [prediction() if rng.random() < 0.6 else outcome() for _ in range(60)]
@@ -153,32 +189,33 @@ def crowded(rng: random.Random) -> list[AnyEvent]:
 def test_a_crowded_molecule_pairs_as_the_batch_in_any_order(seed: int) -> None:
     rng = random.Random(seed)
     events = crowded(rng)
-    expected = live_pairs(events)
-    for _ in range(3):
-        assert as_oracle(live(joined(events))) == expected
+    expected = expected_of(events)
+    for outcomes_at_once in (None, 2, 5):
+        assert as_oracle(live(joined(events, outcomes_at_once))) == expected
         events = [*events, *rng.sample(events, 5)]
         rng.shuffle(events)
 
 
 def test_crowded_molecules_meet_every_status() -> None:
-    pairs = [p for seed in range(40) for p in live_pairs(crowded(random.Random(seed))).values()]
+    pairs = [p for seed in range(40) for p in expected_of(crowded(random.Random(seed))).values()]
     counts = Counter(pair.status for pair in pairs)
-    assert min(counts[status] for status in ("paired", "superseded", "retrospective")) > 50
+    statuses = ("paired", "superseded", "retrospective", "late")
+    assert min(counts[status] for status in statuses) > 50
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events_of_a_lab)
 def test_an_event_says_only_what_it_changed(events: list[AnyEvent]) -> None:
-    known: dict[str, Pair] = {}
-    for pair in joined(events):
-        assert isinstance(pair, Pair)
-        before = known.get(pair.pair_id)
+    known: dict[tuple[str, str], Pair | LatePair] = {}
+    for row in rows_of(joined(events)):
+        name = (type(row).__name__, row.pair_id)
+        before = known.get(name)
         if before is None:
-            assert pair.status != "retracted", "a retraction of what was never said"
+            assert stands(row), "a retraction of what was never said"
         else:
-            assert before.row_version < pair.row_version
-            assert before._replace(row_version=0) != pair._replace(row_version=0)
-        known[pair.pair_id] = pair
+            assert before.row_version < row.row_version
+            assert before._replace(row_version=0) != row._replace(row_version=0)
+        known[name] = row
 
 
 P = Prediction("p", 0, False, "m", "a", AssayContext(), "net", "1", 1.0, predicted_at=10)

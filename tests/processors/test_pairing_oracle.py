@@ -13,6 +13,7 @@ from schemas.precedence import precedence
 from schemas.table import SchemaTable
 
 CODEC = Codec(SchemaTable())
+FOR_EVER_US = 2**62
 
 AnyEvent = Prediction | Outcome
 
@@ -48,6 +49,12 @@ def in_context(prediction: Prediction, outcome: Outcome) -> bool:
     return all(measured[f] == stated[f] for f in stated if stated[f] is not None)
 
 
+def came_too_late(prediction: Prediction, outcome: Outcome, retention_us: int) -> bool:
+    if prediction.predicted_at is None or outcome.measured_at is None:
+        return False
+    return outcome.measured_at - prediction.predicted_at > retention_us
+
+
 def came_after(prediction: Prediction, outcome: Outcome) -> bool:
     if prediction.predicted_at is None or outcome.measured_at is None:
         return False
@@ -61,23 +68,28 @@ def rank(prediction: Prediction) -> tuple[int, bool, int, str]:
     return stated, made_at is not None, made_at or 0, prediction.event_id
 
 
-def live_pairs(events: Iterable[AnyEvent]) -> dict[tuple[str, str], LivePair]:
-    """Return every pair that stands at the end, by (prediction id, outcome id)."""
+def live_pairs(
+    events: Iterable[AnyEvent], retention_us: int = FOR_EVER_US
+) -> dict[tuple[str, str], LivePair]:
+    """Return every pair that stands at the end, late ones too, by (prediction id, outcome id)."""
     standing = [event for event in newest_revisions(events) if not event.retracted]
     predictions = [event for event in standing if isinstance(event, Prediction)]
     outcomes = [event for event in standing if isinstance(event, Outcome)]
     found: dict[tuple[str, str], LivePair] = {}
     for outcome in outcomes:
         met = [p for p in predictions if in_context(p, outcome)]
-        in_time = [p for p in met if not came_after(p, outcome)]
+        early = [p for p in met if not came_after(p, outcome)]
+        in_time = [p for p in early if not came_too_late(p, outcome, retention_us)]
         for prediction in met:
             rivals = [
                 p
                 for p in in_time
                 if (p.model_id, p.model_version) == (prediction.model_id, prediction.model_version)
             ]
-            if prediction not in in_time:
+            if prediction not in early:
                 status = "retrospective"
+            elif prediction not in in_time:
+                status = "late"
             else:
                 status = "paired" if prediction == max(rivals, key=rank) else "superseded"
             pair = LivePair(status, prediction, outcome)
@@ -89,12 +101,13 @@ P = Prediction("p", 0, False, "m", "a", AssayContext(), "net", "1", 1.0, predict
 O = Outcome("o", 0, False, "m", "a", AssayContext("L1", "I1"), 1.0, measured_at=20)  # noqa: E741
 
 
-def statuses(*events: AnyEvent) -> dict[str, str]:
+def statuses(*events: AnyEvent, retention_us: int = FOR_EVER_US) -> dict[str, str]:
     """Return the statuses by prediction id, of the oracle and of the rule, which must agree."""
-    oracle = {ids[0]: pair.status for ids, pair in live_pairs(events).items()}
+    oracle = {ids[0]: pair.status for ids, pair in live_pairs(events, retention_us).items()}
     predictions = [event for event in events if isinstance(event, Prediction)]
     (outcome,) = (event for event in events if isinstance(event, Outcome))
-    rule = {event_id: status for event_id, (_, status) in standings(predictions, outcome).items()}
+    said = standings(predictions, outcome, retention_us)
+    rule = {event_id: status for event_id, (_, status) in said.items()}
     assert oracle == rule
     return rule
 
@@ -150,6 +163,21 @@ def test_a_time_left_out_is_in_time_and_gives_way_to_a_stated_one() -> None:
     assert statuses(unstated, P, O) == {"unstated": "superseded", "p": "paired"}
     late = P._replace(event_id="late", predicted_at=99)
     assert statuses(late, O._replace(measured_at=None)) == {"late": "paired"}
+
+
+def test_an_outcome_is_late_for_a_prediction_older_than_the_retention() -> None:
+    just = P._replace(event_id="just", predicted_at=13)
+    after = P._replace(event_id="after", predicted_at=21)
+    unstated = P._replace(event_id="unstated", predicted_at=None)
+    assert statuses(P, just, after, unstated, O, retention_us=7) == {
+        "p": "late",
+        "just": "paired",
+        "after": "retrospective",
+        "unstated": "superseded",
+    }
+    # A late one that is more specific does not supersede.
+    special = P._replace(event_id="special", context=AssayContext("L1"))
+    assert statuses(special, just, O, retention_us=7) == {"special": "late", "just": "paired"}
 
 
 def test_times_before_1970_are_times() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sink_examples import ALERT, METRIC, NOON_US, OUTCOME, PAIR, PREDICTION, empty, rows, write
 
-from schemas.events import AssayContext, DeadLetter, Pair
+from schemas.events import AssayContext, Coverage, DeadLetter, LatePair, Pair
 from schemas.topics import TOPICS
 from sinks.clickhouse import ClickHouseSink
 from sinks.ddl import names
@@ -20,11 +20,41 @@ from sinks.tables import TABLES
 def test_every_topic_has_a_table_of_the_columns_it_fills(
     made: ClickHouseSink, writer: Client
 ) -> None:
-    assert TABLES.keys() == TOPICS.keys()
+    # The time is nothing that rests.
+    assert TABLES.keys() == TOPICS.keys() - {"ticks"}
     assert sorted(table.name for table in TABLES.values()) == names("tables")
     for table in TABLES.values():
         described = [row[0] for row in rows(writer, f"DESCRIBE TABLE {table.name}")]
         assert sorted(described) == sorted(table.columns)
+
+
+def test_coverage_is_the_sum_of_the_newest_counts_of_every_lane(
+    sink: ClickHouseSink, analyst: Client
+) -> None:
+    lane = Coverage("net", "1", "logP", 0, 10, 4, 1, 2)
+    write(
+        sink,
+        "coverage",
+        lane,
+        lane._replace(labelled=9, row_version=1),
+        lane._replace(lane=3, predictions=20, labelled=5, expired=2, row_version=7),
+        lane._replace(model_version="2", predictions=3, labelled=0, expired=0),
+    )
+    found = rows(
+        analyst,
+        "SELECT model_version, predictions, labelled, expired, open, coverage FROM coverage "
+        "ORDER BY model_version",
+    )
+    assert found == [("1", 30, 9, 3, 18, 0.75), ("2", 3, 0, 0, 3, None)]
+
+
+def test_late_pairs_stand_until_they_are_retracted(sink: ClickHouseSink, analyst: Client) -> None:
+    measured = OUTCOME._replace(measured_at=NOON_US + 401 * 86_400_000_000)
+    late = LatePair("late", 1, False, PREDICTION, measured)
+    write(sink, "late", late, late._replace(pair_id="other"))
+    write(sink, "late", late._replace(pair_id="other", row_version=2, retracted=True))
+    found = rows(analyst, "SELECT pair_id, days, predicted, measured, measured_unit FROM late")
+    assert found == [("late", 401, 1.5, 1.25, "nM")]
 
 
 @pytest.mark.parametrize("view", names("views"))

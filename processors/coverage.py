@@ -1,0 +1,123 @@
+"""Label coverage: how many predictions of a model version in an assay the bench has answered."""
+
+import struct
+from typing import NamedTuple
+
+from processors.store import Store
+from schemas.events import Coverage, Prediction
+from schemas.topics import SEPARATOR, canonical
+
+COVERAGE = b"c"
+_LAYOUT = struct.Struct(">QQQQ?")
+# Under load counts are told when this part of them has changed.
+TOLD_CHANGED_PART = 0.02
+
+
+class Place(NamedTuple):
+    """What is counted by: a model version in an assay."""
+
+    model_id: str
+    model_version: str
+    assay_id: str
+
+    @classmethod
+    def of(cls, prediction: Prediction) -> "Place":
+        """Return where a prediction is counted.
+
+        >>> from schemas.events import AssayContext
+        >>> Place.of(Prediction("p", 0, False, "m", " a ", AssayContext(), "net", "1")).assay_id
+        'a'
+        """
+        return cls(prediction.model_id, prediction.model_version, canonical(prediction.assay_id))
+
+
+class _Counts:
+    """Predictions, labelled and expired; `version` says how often they were told."""
+
+    __slots__ = ("changes", "expired", "labelled", "predictions", "untold", "version")
+
+    def __init__(self, data: bytes | None = None) -> None:
+        fields = _LAYOUT.unpack(data) if data is not None else (0, 0, 0, 0, False)
+        self.predictions, self.labelled, self.expired, self.version, self.untold = fields
+        # How many changes a former owner has not told is not known: they are due.
+        self.changes = self.predictions if self.untold else 0
+
+    def to_bytes(self) -> bytes:
+        return _LAYOUT.pack(
+            self.predictions, self.labelled, self.expired, self.version, self.untold
+        )
+
+
+class CoverageCounts:
+    """The counts of one lane, kept at hand between checkpoints.
+
+    >>> from processors.store import MemoryStore
+    >>> counts, store = CoverageCounts(lane=3), MemoryStore()
+    >>> counts.add(Place("net", "1", "logP"), store, predictions=2, labelled=1)
+    >>> [(c.lane, c.predictions, c.labelled) for c in counts.flush(store, quiet=True)]
+    [(3, 2, 1)]
+    >>> counts.flush(store, quiet=True)
+    []
+    """
+
+    def __init__(self, lane: int) -> None:
+        self._lane = lane
+        self._at_hand: dict[Place, _Counts] | None = None
+        self._untold: dict[Place, None] = {}
+        self._unwritten: dict[Place, None] = {}
+
+    def add(
+        self,
+        place: Place,
+        store: Store,
+        *,
+        predictions: int = 0,
+        labelled: int = 0,
+        expired: int = 0,
+    ) -> None:
+        """Add to the counts of a place.
+
+        >>> from processors.store import MemoryStore
+        >>> counts, store = CoverageCounts(lane=0), MemoryStore()
+        >>> counts.add(Place("net", "1", "logP"), store, predictions=1)
+        """
+        counts = self._all(store).setdefault(place, _Counts())
+        counts.predictions += predictions
+        counts.labelled += labelled
+        counts.expired += expired
+        counts.changes += 1
+        counts.untold = True
+        self._untold[place] = self._unwritten[place] = None
+
+    def _all(self, store: Store) -> dict[Place, _Counts]:
+        if self._at_hand is None:
+            self._at_hand = {}
+            for key, value in store.scan(COVERAGE):
+                place = Place(*key[1:].decode().split(SEPARATOR))
+                self._at_hand[place] = _Counts(value)
+                if self._at_hand[place].untold:
+                    self._untold[place] = None
+        return self._at_hand
+
+    def flush(self, store: Store, quiet: bool) -> list[Coverage]:
+        """Write what changed to the store; return the counts that are due: when `quiet` all.
+
+        >>> from processors.store import MemoryStore
+        >>> CoverageCounts(lane=0).flush(MemoryStore(), quiet=True)
+        []
+        """
+        at_hand = self._all(store)
+        told: list[Coverage] = []
+        for place in list(self._untold):
+            counts = at_hand[place]
+            if quiet or counts.changes > TOLD_CHANGED_PART * counts.predictions:
+                counts.version += 1
+                counts.changes, counts.untold = 0, False
+                del self._untold[place]
+                self._unwritten[place] = None
+                figures = (counts.predictions, counts.labelled, counts.expired)
+                told.append(Coverage(*place, self._lane, *figures, counts.version))
+        for place in self._unwritten:
+            store.put(COVERAGE + SEPARATOR.join(place).encode(), at_hand[place].to_bytes())
+        self._unwritten.clear()
+        return told
