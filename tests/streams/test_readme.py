@@ -10,7 +10,8 @@ import pytest
 from pipeline_lab import CODEC
 
 from schemas.events import Event
-from schemas.topics import SHORT_NAMES
+from schemas.topics import TOPICS
+from sinks.tables import TABLES
 from streams.addresses import with_stack
 from streams.clickhouse_access import asking, make_sink
 from streams.commands import demo
@@ -31,8 +32,8 @@ def analyst(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseSett
     with LocalStack(tmp_path_factory.mktemp("readme"), kafka=False) as stack:
         sink = make_sink(with_stack(Settings(), stack.addresses).clickhouse)
         sink.ensure_tables()
-        for event_type, short in SHORT_NAMES.items():
-            sink.write(short, [e for e in events if isinstance(e, event_type)], short)
+        for short in TABLES:
+            sink.write(short, [e for e in events if isinstance(e, TOPICS[short])], short)
         sink.close()
         yield with_stack(Settings(), stack.addresses, "analyst").clickhouse
 
