@@ -3,14 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from statistics import fmean, stdev
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from processors.cause import NO_CAUSE, Cause, explain
 from processors.detectors import Change
+from processors.keys import alert_key, progress_key
 from processors.onset import onset
+from processors.record_layout import RecordLayout
 from processors.series import Scored, SeriesName
+from processors.store import Store
 from schemas.events import CONTEXT_FIELDS, Alert
-from schemas.topics import digest
+from schemas.topics import digest, monitor_key
 
 OPEN, RECOVERED = "open", "recovered"
 # The first results after a change may point at the wrong factor: the cause is looked for again.
@@ -29,6 +32,23 @@ class Subject(NamedTuple):
     assay_id: str
 
 
+class _Said(NamedTuple):
+    """The alert as last said, how many there were, and whether its segment has a reference."""
+
+    opened: int
+    alert: Alert | None
+    own_reference: bool
+
+
+class _Progress(NamedTuple):
+    """Pairs since the open alert was raised, and the scores of its latest block."""
+
+    pairs: int
+    scores: list[float]
+
+
+_SAID, _PROGRESS = RecordLayout(_Said), RecordLayout(_Progress)
+
 Rows = Callable[[], list[Scored]]
 Scores = Mapping[SeriesName, float | None]
 Learned = Callable[[SeriesName], bool]
@@ -45,42 +65,57 @@ def _named(level: tuple[str, str]) -> str:
 
 
 class AlertKeeper:
-    """Opens, explains and closes the alert of one subject; `state` is what `state()` gave, or None.
+    """Opens, explains and closes the alert of one subject; the store changes with `save` only.
 
-    >>> keeper = AlertKeeper(Subject("net", "1", "logP"))
+    >>> from processors.store import MemoryStore
+    >>> store, keeper = MemoryStore(), AlertKeeper(Subject("net", "1", "logP"))
     >>> rows = lambda: []
     >>> change = Change("page_hinkley", 5, None)
     >>> [a.state for a in keeper.changed(change, 9, 1, rows, lambda series: True)]
     ['open']
     >>> keeper.changed(change, 10, 2, rows, lambda series: True)
     []
+    >>> keeper.save(store); AlertKeeper.load(Subject("net", "1", "logP"), store).is_open
+    True
     """
 
-    def __init__(self, subject: Subject, state: dict[str, Any] | None = None) -> None:
+    def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        fresh: dict[str, Any] = {
-            "opened": 0,
-            "alert": None,
-            "pairs": 0,
-            "scores": [],
-            "own_reference": False,
-        }
-        self._state: dict[str, Any] = dict(state) if state else fresh
+        key = monitor_key(subject.model_id, subject.assay_id)
+        self._key = alert_key(key, subject.model_version)
+        self._progress_key = progress_key(key, subject.model_version)
+        self._said = self._stored_said = _Said(0, None, False)
+        self._progress = self._stored_progress = _Progress(0, [])
+
+    @classmethod
+    def load(cls, subject: Subject, store: Store) -> "AlertKeeper":
+        """Return the keeper of a subject as `save` left it, or a fresh one."""
+        keeper = cls(subject)
+        said, progress = store.get(keeper._key), store.get(keeper._progress_key)
+        if said is not None:
+            keeper._said = keeper._stored_said = _SAID.unpack(said)
+        if progress is not None:
+            keeper._progress = keeper._stored_progress = _PROGRESS.unpack(progress)
+        return keeper
+
+    def save(self, store: Store) -> None:
+        """Write what changed since `load` or the last `save`."""
+        if self._said != self._stored_said:
+            store.put(self._key, _SAID.pack(self._said))
+            self._stored_said = self._said
+        if self._progress != self._stored_progress:
+            store.put(self._progress_key, _PROGRESS.pack(self._progress))
+            self._stored_progress = self._progress
 
     @property
     def alert(self) -> Alert | None:
         """The alert as last said, or None when none ever was."""
-        said = self._state["alert"]
-        return Alert(*said) if said else None
+        return self._said.alert
 
     @property
     def is_open(self) -> bool:
         """Whether an alert is open now."""
         return self.alert is not None and self.alert.state == OPEN
-
-    def state(self) -> dict[str, Any]:
-        """Return all that is needed to go on later, as plain data."""
-        return self._state
 
     def changed(
         self, change: Change, at: int | None, sequence: int, rows: Rows, learned: Learned
@@ -92,7 +127,7 @@ class AlertKeeper:
         """
         if self.is_open:
             return []
-        number = self._state["opened"] + 1
+        number = self._said.opened + 1
         alert = Alert(
             alert_id=digest("alert", *self._subject, str(number)),
             row_version=sequence,
@@ -110,7 +145,8 @@ class AlertKeeper:
             n=0,
             reason="",
         )
-        self._state.update(opened=number, pairs=0)
+        self._said = self._said._replace(opened=number)
+        self._progress = _Progress(0, [])
         return [self._say(self._explained(alert, sequence, rows)[0], learned)]
 
     def seen(self, scores: Scores, sequence: int, rows: Rows, learned: Learned) -> list[Alert]:
@@ -120,16 +156,16 @@ class AlertKeeper:
             return []
         whole = SeriesName(alert.model_version, None, None)
         about = whole._replace(field=alert.segment_field, value=alert.segment_value)
-        score = scores.get(about if self._state["own_reference"] else whole)
+        score = scores.get(about if self._said.own_reference else whole)
         if about in scores and score is not None:
-            self._state["scores"] = seen = [*self._state["scores"], score]
-            if len(seen) == RECOVERY_PAIRS:
-                self._state["scores"] = []
-                if abs(fmean(seen)) <= RECOVERY_SCORE_MAX:
-                    return [self._recover(alert, sequence, learned)]
-        self._state["pairs"] += 1
-        due = self._state["pairs"] % CAUSE_LOOK_EVERY_PAIRS == 0
-        if not due or self._state["pairs"] > CAUSE_PAIRS_MAX:
+            seen = [*self._progress.scores, score]
+            full = len(seen) == RECOVERY_PAIRS
+            self._progress = self._progress._replace(scores=[] if full else seen)
+            if full and abs(fmean(seen)) <= RECOVERY_SCORE_MAX:
+                return [self._recover(alert, sequence, learned)]
+        pairs = self._progress.pairs + 1
+        self._progress = self._progress._replace(pairs=pairs)
+        if pairs % CAUSE_LOOK_EVERY_PAIRS or pairs > CAUSE_PAIRS_MAX:
             return []
         again, cause = self._explained(alert, sequence, rows)
         if cause.level in (None, (alert.segment_field, alert.segment_value)):
@@ -139,7 +175,8 @@ class AlertKeeper:
     def _say(self, alert: Alert, learned: Learned) -> Alert:
         segment = SeriesName(alert.model_version, alert.segment_field, alert.segment_value)
         # A segment whose reference is not complete yet is learning from the bad results.
-        self._state.update(alert=list(alert), scores=[], own_reference=learned(segment))
+        self._said = self._said._replace(alert=alert, own_reference=learned(segment))
+        self._progress = self._progress._replace(scores=[])
         return alert
 
     def _recover(self, alert: Alert, sequence: int, learned: Learned) -> Alert:

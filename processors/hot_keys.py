@@ -94,8 +94,7 @@ class HotKeys:
         task = msgspec.msgpack.decode(data, type=_Task)
         at_once = self.outcomes_at_once
         met = list(islice(self._records.outcomes(task.key, store, task.start), at_once + 1))
-        row_version = max(sequence, *_KEY.unpack(own_key[1:]))
-        said = self._restated(task, met[:at_once], row_version, store)
+        said = self._restated(task, met[:at_once], sequence, store)
         if len(met) > at_once:
             task.start = record_key(met[at_once], task.key)
             store.put(own_key, msgspec.msgpack.encode(task))

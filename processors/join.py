@@ -99,11 +99,15 @@ class Join:
 
     def flush(self, store: Store, quiet: bool) -> list[Event]:
         """Do a piece of what `working` tells of, and return the coverage that is due."""
-        said = self._hot_keys.work(store, self._sequence)
-        self._deadlines.flush(store, self._sequence)
-        for what, own_key in self._deadlines.passed(store):
-            self._deadline_passed(what, own_key, store)
-        self._deadlines.flush(store, self._sequence)
+        said: list[Event] = []
+        # A new owner does not know how far rows are numbered before its first event: a tick comes
+        # with every taking over.
+        if self._sequence:
+            said += self._hot_keys.work(store, self._sequence)
+            self._deadlines.flush(store, self._sequence)
+            for what, own_key in self._deadlines.passed(store):
+                self._deadline_passed(what, own_key, store)
+            self._deadlines.flush(store, self._sequence)
         return [*said, *self._coverage.flush(store, quiet and not self.working)]
 
     # Pairs

@@ -3,26 +3,42 @@
 All of one (model, assay) lies under its message key, so that nothing of it is ever in two lanes.
 """
 
+from functools import cached_property
 from hashlib import blake2b
+from typing import NamedTuple
+
+from processors.series import SeriesName
+from schemas.errors import InvalidValueError
 
 PAIR, SERIES, ROW, PENDING, ALERT = b"x", b"s", b"w", b"d", b"a"
+DAY, REFERENCE, PUBLISHED, PROGRESS = b"y", b"r", b"m", b"g"
+COVERAGE, COVERAGE_TOLD, COVERAGE_PENDING = b"c", b"t", b"u"
+PAIR_ID_BYTES = 16
 _TIME_BIAS = 2**63
+_DAY_BIAS = 2**31
 _UNSTATED = b"\0" * 8
 
 
-def pair_key(subject: bytes, pair_id: str) -> bytes:
-    """Return the key of a pair's scored values."""
-    return PAIR + subject + b"\0" + bytes.fromhex(pair_id)
+def pair_id_bytes(pair_id: str) -> bytes:
+    """Return the 16 bytes that a pair id says in hexadecimal; InvalidValueError if it is none.
+
+    >>> len(pair_id_bytes("0f" * 16))
+    16
+    """
+    try:
+        found = bytes.fromhex(pair_id)
+    except ValueError:
+        found = b""
+    if len(found) != PAIR_ID_BYTES:
+        raise InvalidValueError(
+            f"pair_id {pair_id[:40]!r} is not {2 * PAIR_ID_BYTES} hexadecimal digits", "pair_id"
+        )
+    return found
 
 
-def series_key(subject: bytes, name: bytes) -> bytes:
-    """Return the key of a series' state."""
-    return SERIES + subject + b"\0" + name
-
-
-def pending_key(subject: bytes, name: bytes) -> bytes:
-    """Return the key that says a series' metrics are yet to be published."""
-    return PENDING + subject + b"\0" + name
+def pair_key(subject: bytes, pair_id: bytes) -> bytes:
+    """Return the key of a pair's scored values; `pair_id` as `pair_id_bytes` gives it."""
+    return PAIR + subject + b"\0" + pair_id
 
 
 def alert_key(subject: bytes, model_version: str) -> bytes:
@@ -30,27 +46,92 @@ def alert_key(subject: bytes, model_version: str) -> bytes:
     return ALERT + subject + b"\0" + model_version.encode()
 
 
-def split(key: bytes) -> tuple[bytes, bytes]:
-    """Return (subject, name) of a series, pending or alert key.
+def progress_key(subject: bytes, model_version: str) -> bytes:
+    """Return the key of how far a model version's open alert has come."""
+    return PROGRESS + subject + b"\0" + model_version.encode()
 
-    >>> split(pending_key(b"net", b"1"))
-    (b'net', b'1')
+
+def coverage_key(subject: bytes, model_version: str, kind: bytes) -> bytes:
+    """Return the key of a model version's coverage: as last told, or pending."""
+    return kind + subject + b"\0" + model_version.encode()
+
+
+def lane_prefix(subject: bytes, model_version: str) -> bytes:
+    """Return what the keys of a model version's coverage by lane start with."""
+    return COVERAGE + subject + b"\0" + model_version.encode() + b"\0"
+
+
+def split(key: bytes) -> tuple[bytes, bytes]:
+    """Return (subject, name) of a key that is made of these two.
+
+    >>> split(SeriesKeys(b"net", SeriesName("1", None, None)).pending)
+    (b'net', b'1\\x1f\\x1f')
     """
     subject, _, name = key[1:].partition(b"\0")
     return subject, name
 
 
-def rows_prefix(subject: bytes, name: bytes) -> bytes:
-    """Return what the keys of a series' pairs start with."""
-    return ROW + subject + b"\0" + blake2b(name, digest_size=8).digest()
+class SeriesId(NamedTuple):
+    """A series among all of a lane."""
+
+    subject: bytes
+    name: SeriesName
 
 
-def row_key(subject: bytes, name: bytes, at: int | None, pair_id: str) -> bytes:
-    """Return the key of a pair within a series: by measured_at (unstated first), then pair id.
+class SeriesKeys:
+    """The keys of one series' records.
 
-    >>> early, late = (row_key(b"net", b"1", t, "00" * 16) for t in (-5, 5))
-    >>> early < late
-    True
+    >>> keys = SeriesKeys(b"net", SeriesName("1", None, None))
+    >>> early, late = (keys.row(time, b"0" * 16) for time in (-5, 5))
+    >>> early < late, time_of(early), time_of(keys.row(None, b"0" * 16))
+    (True, -5, None)
+    >>> day_of_key(keys.day(-1))
+    -1
     """
-    time = _UNSTATED if at is None else (at + _TIME_BIAS).to_bytes(8, "big")
-    return rows_prefix(subject, name) + time + bytes.fromhex(pair_id)
+
+    def __init__(self, subject: bytes, name: SeriesName) -> None:
+        self._subject, self._name = subject, name.to_bytes()
+        # Names may be long, and there is a row for every pair.
+        digest = blake2b(self._name, digest_size=8).digest()
+        self.rows = ROW + subject + b"\0" + digest
+        self.days = DAY + subject + b"\0" + digest
+        self.state = self._own(SERIES)
+        self.reference = self._own(REFERENCE)
+        self.published = self._own(PUBLISHED)
+
+    def _own(self, kind: bytes) -> bytes:
+        return kind + self._subject + b"\0" + self._name
+
+    @cached_property
+    def pending(self) -> bytes:
+        """The key that says the series' metrics are yet to be published."""
+        return self._own(PENDING)
+
+    def row(self, at: int | None, pair_id: bytes) -> bytes:
+        """Return the key of a pair in the series: by measured_at (unstated first), then pair id."""
+        time = _UNSTATED if at is None else (at + _TIME_BIAS).to_bytes(8, "big")
+        return self.rows + time + pair_id
+
+    def day(self, day: int) -> bytes:
+        """Return the key of the sums of a day since 1970."""
+        return self.days + (day + _DAY_BIAS).to_bytes(4, "big")
+
+
+def time_of(row_key: bytes) -> int | None:
+    """Return the measured_at of a row in microseconds, None when not stated."""
+    time = row_key[-8 - PAIR_ID_BYTES : -PAIR_ID_BYTES]
+    return None if time == _UNSTATED else int.from_bytes(time, "big") - _TIME_BIAS
+
+
+def pair_id_of_row(row_key: bytes) -> bytes:
+    """Return the pair id that a row's key ends with.
+
+    >>> pair_id_of_row(SeriesKeys(b"net", SeriesName("1", None, None)).row(5, b"i" * 16))
+    b'iiiiiiiiiiiiiiii'
+    """
+    return row_key[-PAIR_ID_BYTES:]
+
+
+def day_of_key(day_key: bytes) -> int:
+    """Return the day since 1970 of the key of a day."""
+    return int.from_bytes(day_key[-4:], "big") - _DAY_BIAS

@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 
-import orjson
-
 from processors import keys
 from processors.alerting import AlertKeeper, Subject
 from processors.detectors import Change, all_detectors
+from processors.keys import SeriesId
+from processors.label_coverage import LabelCoverage
 from processors.metrics import all_metrics
 from processors.options import Options
-from processors.parts import get_parts, put_parts
 from processors.series import Scored, SeriesName, scored, series_of
+from processors.series_at_hand import SeriesAtHand
 from processors.series_state import SeriesState
 from processors.store import Store
 from processors.window_metrics import complete, metrics_of
+from processors.window_sums import terms_of
 from schemas.events import Coverage, Event, Metric, Pair, Tick
 from schemas.topics import SEPARATOR, canonical, monitor_key
 
@@ -28,10 +29,7 @@ CAUSE_ROWS_MAX = 2_000
 # Under load a series' metrics are published when this part of it has changed.
 PUBLISH_CHANGED_PART = 0.02
 PUBLISH_CHANGED_MIN = 20
-SERIES_AT_HAND_MAX = 20_000
 DEFAULTS = Options()
-
-SeriesId = tuple[bytes, SeriesName]
 
 
 class Monitor:
@@ -56,129 +54,130 @@ class Monitor:
         # Imported now and not while the first events wait.
         all_metrics()
         all_detectors()
-        self._series: dict[SeriesId, SeriesState] = {}
-        self._dirty: dict[SeriesId, None] = {}
-        self._pending: dict[SeriesId, None] | None = None
+        self._series = SeriesAtHand()
+        self._coverage = LabelCoverage()
+        self._keepers: dict[Subject, AlertKeeper] = {}
 
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
-        """Take one pair and return the alerts it raises or closes.
+        """Take one pair, or the coverage that a lane of the join counts; return what alerts follow.
 
         `sequence` grows with every event of the lane and becomes the row_version of what follows.
+        Raises InvalidValueError for a pair whose id is none or whose numbers are not finite.
         """
-        if isinstance(event, (Coverage, Tick)):
+        if isinstance(event, Tick):
+            return []
+        if isinstance(event, Coverage):
+            self._coverage.take(event, sequence, store)
             return []
         if not isinstance(event, Pair):
             raise TypeError(f"the monitor takes pairs, not {type(event).__name__}")
-        model_id, assay_id = event.prediction.model_id, canonical(event.prediction.assay_id)
+        return self._pair(event, sequence, store)
+
+    def _pair(self, pair: Pair, sequence: int, store: Store) -> list[Event]:
+        model_id, assay_id = pair.prediction.model_id, canonical(pair.prediction.assay_id)
         subject = monitor_key(model_id, assay_id)
-        own_key = keys.pair_key(subject, event.pair_id)
+        pair_id = keys.pair_id_bytes(pair.pair_id)
+        own_key = keys.pair_key(subject, pair_id)
         known = store.get(own_key)
-        old = Scored.from_bytes(known) if known is not None else None
-        new = scored(event)
-        if new == old:
+        new = scored(pair)
+        record = None if new is None else new.to_bytes()
+        if record == known:
             return []
-        if old is not None:
-            for name in series_of(old):
-                store.delete(keys.row_key(subject, name.to_bytes(), old.at, event.pair_id))
-                self._state((subject, name), store).remove(old, sequence)
-        if new is None:
+        terms = None if new is None else terms_of(new.compared)
+        if known is not None:
+            self._remove(Scored.from_bytes(known), subject, pair_id, sequence, store)
+        if new is None or record is None:
             store.delete(own_key)
             return []
-        store.put(own_key, new.to_bytes())
-        for name in series_of(new):
-            row = keys.row_key(subject, name.to_bytes(), new.at, event.pair_id)
-            store.put(row, new.to_bytes())
-            self._state((subject, name), store).add(new, sequence)
-        if old is not None:
+        store.put(own_key, record)
+        compared = new.compared
+        row = compared.to_bytes()
+        states = {n: self._series.changing(SeriesId(subject, n), store) for n in series_of(new)}
+        for state in states.values():
+            store.put(state.keys.row(new.at, pair_id), row)
+            state.add(compared, terms, new.at, sequence, store)
+        if known is not None:
             return []
         about = Subject(model_id, new.model_version, assay_id)
-        return self._look(about, subject, new, sequence, store)
+        return self._look(about, subject, new, states, sequence, store)
+
+    def _remove(
+        self, old: Scored, subject: bytes, pair_id: bytes, sequence: int, store: Store
+    ) -> None:
+        compared = old.compared
+        terms = terms_of(compared)
+        for name in series_of(old):
+            state = self._series.changing(SeriesId(subject, name), store)
+            store.delete(state.keys.row(old.at, pair_id))
+            state.remove(compared, terms, old.at, sequence, store)
 
     def flush(self, store: Store, quiet: bool) -> list[Event]:
-        """Write the series that changed to the store and return the metrics that are due.
+        """Write what changed to the store and return the metrics that are due.
 
         Under load only series that changed by a part are due; when `quiet`, all that are pending.
         """
-        pending = self._pending_series(store)
         published: list[Event] = []
-        due = dict.fromkeys(self._dirty) | (pending if quiet else {})
-        for series in due:
-            subject, name = series
-            state = self._state(series, store)
+        for series in self._series.due(store, quiet):
+            state = self._series.get(series, store)
             wanted = max(PUBLISH_CHANGED_MIN, PUBLISH_CHANGED_PART * state.n)
-            marker = keys.pending_key(subject, name.to_bytes())
             if state.changed and (quiet or state.changed >= wanted):
-                published += self._metrics(subject, state, quiet, store)
+                state.save_days(store)
+                published += self._metrics(series.subject, state, quiet, store)
                 state.changed = 0 if complete(state, quiet) else 1
-            if not state.changed:
-                store.delete(marker)
-                pending.pop(series, None)
-            elif series not in pending:
-                store.put(marker, b"")
-                pending[series] = None
-            put_parts(store, keys.series_key(subject, name.to_bytes()), state.to_bytes())
-        self._dirty.clear()
-        if len(self._series) > SERIES_AT_HAND_MAX:
-            self._series.clear()
+            self._series.save(series, state, store)
+        self._series.saved()
+        published += self._coverage.flush(store, quiet)
+        for keeper in self._keepers.values():
+            keeper.save(store)
+        self._keepers.clear()
         return published
 
-    def _state(self, series: SeriesId, store: Store) -> SeriesState:
-        state = self._series.get(series)
-        if state is None:
-            subject, name = series
-            data = get_parts(store, keys.series_key(subject, name.to_bytes()))
-            state = SeriesState.from_bytes(name, data) if data else SeriesState(name)
-            self._series[series] = state
-        self._dirty[series] = None
-        return state
-
-    def _pending_series(self, store: Store) -> dict[SeriesId, None]:
-        if self._pending is None:
-            found = (keys.split(key) for key, _ in store.scan(keys.PENDING))
-            self._pending = {(s, SeriesName.from_bytes(name)): None for s, name in found}
-        return self._pending
-
     def _look(
-        self, about: Subject, subject: bytes, record: Scored, sequence: int, store: Store
+        self,
+        about: Subject,
+        subject: bytes,
+        record: Scored,
+        states: dict[SeriesName, SeriesState],
+        sequence: int,
+        store: Store,
     ) -> list[Event]:
         """Show the pair to the watch of each of its series; return what the alert says of it."""
         error = record.error
         if error is None:
             return []
-        alert_key = keys.alert_key(subject, record.model_version)
-        known = store.get(alert_key)
-        keeper = AlertKeeper(about, orjson.loads(known) if known else None)
+        keeper = self._keepers.get(about)
+        if keeper is None:
+            keeper = self._keepers[about] = AlertKeeper.load(about, store)
         rows = partial(self._rows, subject, record.model_version, store)
 
         def learned(name: SeriesName) -> bool:
-            return not self._state((subject, name), store).watch.learning
+            return not self._series.get(SeriesId(subject, name), store).watch.learning
 
         scores: dict[SeriesName, float | None] = {}
         found: list[Change] = []
-        for name in series_of(record):
-            watch = self._state((subject, name), store).watch
-            scores[name], changes = watch.update(error, record.at)
+        for name, state in states.items():
+            scores[name], changes = state.watch.update(error, record.at)
             found += changes
         said: list[Event] = [*keeper.seen(scores, sequence, rows, learned)]
         for change in found:
             said += keeper.changed(change, record.at, sequence, rows, learned)
-        if keeper.alert is not None:
-            store.put(alert_key, orjson.dumps(keeper.state()))
         return said
 
     def _rows(self, subject: bytes, model_version: str, store: Store) -> list[Scored]:
         """Return the newest scored pairs of a model version in the order of their times."""
-        name = SeriesName(model_version, None, None).to_bytes()
-        scan = store.scan(keys.rows_prefix(subject, name), reverse=True)
-        newest = [Scored.from_bytes(value) for _, value in islice(scan, CAUSE_ROWS_MAX)]
-        return newest[::-1]
+        prefix = keys.SeriesKeys(subject, SeriesName(model_version, None, None)).rows
+        newest = [
+            keys.pair_key(subject, keys.pair_id_of_row(key))
+            for key, _ in islice(store.scan(prefix, reverse=True), CAUSE_ROWS_MAX)
+        ]
+        found = (store.get(key) for key in reversed(newest))
+        return [Scored.from_bytes(record) for record in found if record is not None]
 
     def _metrics(
         self, subject: bytes, state: SeriesState, quiet: bool, store: Store
     ) -> Iterator[Metric]:
         model_id, assay_id = subject.decode().split(SEPARATOR)
-        prefix = keys.rows_prefix(subject, state.name.to_bytes())
-        for measured in metrics_of(state, partial(store.scan, prefix), quiet):
+        for measured in metrics_of(state, store, self._options, quiet):
             yield Metric(
                 model_id=model_id,
                 model_version=state.name.model_version,

@@ -2,9 +2,32 @@
 
 from typing import NamedTuple
 
-import orjson
-
+from processors.record_layout import RecordLayout
 from schemas.events import CONTEXT_FIELDS, Pair
+
+
+class Compared(NamedTuple):
+    """What metrics read of one pair; None means not stated."""
+
+    predicted: float | None
+    measured: float | None
+    predicted_label: str | None
+    measured_label: str | None
+    probability: float | None
+
+    def to_bytes(self) -> bytes:
+        """Return the record as compact bytes."""
+        return _COMPARED.pack(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Compared":
+        """Return the record that `to_bytes` wrote.
+
+        >>> compared = Compared(1.5, 1.0, None, "hit", None)
+        >>> Compared.from_bytes(compared.to_bytes()) == compared
+        True
+        """
+        return _COMPARED.unpack(data)
 
 
 class Scored(NamedTuple):
@@ -22,6 +45,11 @@ class Scored(NamedTuple):
     predicted_label: str | None
     measured_label: str | None
     probability: float | None
+
+    @property
+    def compared(self) -> Compared:
+        """What of the pair a window's row holds."""
+        return Compared(*self[3:])
 
     @property
     def numeric(self) -> bool:
@@ -43,8 +71,8 @@ class Scored(NamedTuple):
         return None
 
     def to_bytes(self) -> bytes:
-        """Return the record as compact JSON."""
-        return orjson.dumps(tuple(self))
+        """Return the record as compact bytes."""
+        return _SCORED.pack(self)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Scored":
@@ -54,8 +82,10 @@ class Scored(NamedTuple):
         >>> Scored.from_bytes(scored.to_bytes()) == scored
         True
         """
-        version, at, context, *rest = orjson.loads(data)
-        return cls(version, at, tuple(context), *rest)
+        return _SCORED.unpack(data)
+
+
+_COMPARED, _SCORED = RecordLayout(Compared), RecordLayout(Scored)
 
 
 def scored(pair: Pair) -> Scored | None:

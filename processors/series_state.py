@@ -1,82 +1,147 @@
-"""The state of one series: what its `all` window holds, and its watch."""
+"""The state of one series: the sums of its pairs, whole and by day, and its watch."""
 
-from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from typing import NamedTuple
 
-import orjson
+from processors.day_windows import day_of
+from processors.detectors import State
+from processors.keys import SeriesKeys
+from processors.parts import delete_parts, get_parts, put_parts
+from processors.record_layout import RecordLayout
+from processors.series import Compared, SeriesName
+from processors.store import Store
+from processors.summaries.sums import Terms
+from processors.watch import FRESH, Watch
+from processors.window_sums import WindowSums
 
-from processors.series import Scored, SeriesName
-from processors.summaries.confusion import Confusion
-from processors.summaries.moments import Moments
-from processors.watch import Watch
+
+class _Stored(NamedTuple):
+    """What of a series changes with every pair."""
+
+    changed: int
+    sequence: int
+    sums: bytes
+    detectors: dict[str, State]
+
+
+_STORED = RecordLayout(_Stored)
+_REFERENCE = RecordLayout(list[float])
+_PUBLISHED = RecordLayout(dict[str, list[str]])
 
 
 class SeriesState:
-    """What the store holds of a series.
+    """A series at hand; what the store holds of it changes with `save` only.
 
     `changed` counts pairs since its metrics were published and `sequence` is that of the last of
-    them; `published` holds the (window, metric) that stand.
+    them; `published` holds the (window, metric) that stand. `whole` are the sums of all pairs.
 
-    >>> state = SeriesState(SeriesName("1", None, None))
-    >>> record = Scored("1", 5, (None,) * 4, 1.5, 1.0, None, None, None)
-    >>> state.add(record, 7); state.n, state.changed, state.sequence
+    >>> from processors.store import MemoryStore
+    >>> store, state = MemoryStore(), SeriesState(b"net", SeriesName("1", None, None))
+    >>> pair = Compared(1.5, 1.0, None, None, None)
+    >>> state.add(pair, None, 5, 7, store); state.n, state.changed, state.sequence
     (1, 1, 7)
-    >>> state.remove(record, 8); state.n
+    >>> state.save(store); SeriesState.load(b"net", state.name, store).n
+    1
+    >>> state.remove(pair, None, 5, 8, store); state.n
     0
     """
 
-    def __init__(self, name: SeriesName) -> None:
+    def __init__(self, subject: bytes, name: SeriesName) -> None:
         self.name = name
-        self.n = 0
+        self.keys = SeriesKeys(subject, name)
         self.changed = 0
         self.sequence = 0
-        self.moments = Moments()
-        self.confusion = Confusion()
+        self.whole = WindowSums()
         self.watch = Watch()
-        self.published: set[tuple[str, str]] = set()
+        self.published: frozenset[tuple[str, str]] = frozenset()
+        self._days: dict[int, WindowSums] = {}
+        self._stored_reference = 0
+        self._stored_published = self.published
 
-    def _count(self, by: int, sequence: int) -> None:
-        self.n += by
+    @property
+    def n(self) -> int:
+        """How many scored pairs the series holds."""
+        return self.whole.n
+
+    def add(
+        self, pair: Compared, terms: Terms | None, at: int | None, sequence: int, store: Store
+    ) -> None:
+        """Take in a scored pair measured at `at` (microseconds; None: not stated).
+
+        `terms` is the pair's share in numeric sums, None if it has none.
+        """
+        self._count(sequence)
+        self.whole.add(pair, terms)
+        if at is not None:
+            self._day(at, store).add(pair, terms)
+
+    def remove(
+        self, pair: Compared, terms: Terms | None, at: int | None, sequence: int, store: Store
+    ) -> None:
+        """Take out a scored pair that was taken in with the same values."""
+        self._count(sequence)
+        self.whole.remove(pair, terms)
+        if at is not None:
+            self._day(at, store).remove(pair, terms)
+
+    def _count(self, sequence: int) -> None:
         self.changed += 1
         self.sequence = sequence
 
-    def add(self, record: Scored, sequence: int) -> None:
-        """Take a scored pair into the `all` window."""
-        self._count(1, sequence)
-        if record.predicted is not None and record.measured is not None:
-            self.moments.update(record.predicted, record.measured)
-        if record.predicted_label is not None and record.measured_label is not None:
-            self.confusion.update(record.predicted_label, record.measured_label)
+    def _day(self, at: int, store: Store) -> WindowSums:
+        day = day_of(at)
+        sums = self._days.get(day)
+        if sums is None:
+            data = get_parts(store, self.keys.day(day))
+            sums = self._days[day] = WindowSums() if data is None else WindowSums.from_bytes(data)
+        return sums
 
-    def remove(self, record: Scored, sequence: int) -> None:
-        """Take a scored pair out of the `all` window."""
-        self._count(-1, sequence)
-        if record.predicted is not None and record.measured is not None:
-            self.moments.revert(record.predicted, record.measured)
-        if record.predicted_label is not None and record.measured_label is not None:
-            self.confusion.revert(record.predicted_label, record.measured_label)
+    def save_days(self, store: Store) -> None:
+        """Write the days that changed; a day without pairs has no record."""
+        for day, sums in self._days.items():
+            if sums.n:
+                put_parts(store, self.keys.day(day), sums.to_bytes())
+            else:
+                delete_parts(store, self.keys.day(day))
+        self._days.clear()
 
-    def to_bytes(self) -> bytes:
-        """Return the state as the store holds it."""
-        return orjson.dumps(
-            [
-                self.n,
-                self.changed,
-                self.sequence,
-                b64encode(self.moments.to_bytes()).decode(),
-                b64encode(self.confusion.to_bytes()).decode(),
-                sorted(self.published),
-                self.watch.state(),
-            ]
-        )
+    def save(self, store: Store) -> None:
+        """Write what changed since `load` or the last `save`."""
+        self.save_days(store)
+        detectors = self.watch.detector_states()
+        stored = _Stored(self.changed, self.sequence, self.whole.to_bytes(), detectors)
+        put_parts(store, self.keys.state, _STORED.pack(stored))
+        if len(self.watch.reference) != self._stored_reference:
+            store.put(self.keys.reference, _REFERENCE.pack(self.watch.reference))
+            self._stored_reference = len(self.watch.reference)
+        if self.published != self._stored_published:
+            store.put(self.keys.published, _PUBLISHED.pack(_by_window(self.published)))
+            self._stored_published = self.published
 
     @classmethod
-    def from_bytes(cls, name: SeriesName, data: bytes) -> "SeriesState":
-        """Return the state that `to_bytes` wrote."""
-        state = cls(name)
-        state.n, state.changed, state.sequence, *rest = orjson.loads(data)
-        moments, confusion, published, watch = rest
-        state.published = {(window, metric) for window, metric in published}
-        state.moments = Moments.from_bytes(b64decode(moments))
-        state.confusion = Confusion.from_bytes(b64decode(confusion))
-        state.watch = Watch(watch)
+    def load(cls, subject: bytes, name: SeriesName, store: Store) -> "SeriesState":
+        """Return what `save` wrote of a series, or an empty state."""
+        state = cls(subject, name)
+        data = get_parts(store, state.keys.state)
+        if data is None:
+            return state
+        stored = _STORED.unpack(data)
+        state.changed, state.sequence = stored.changed, stored.sequence
+        state.whole = WindowSums.from_bytes(stored.sums)
+        reference = store.get(state.keys.reference)
+        errors = [] if reference is None else _REFERENCE.unpack(reference)
+        state.watch = Watch(errors, stored.detectors or FRESH)
+        state._stored_reference = len(errors)
+        published = store.get(state.keys.published)
+        if published is not None:
+            by_window = _PUBLISHED.unpack(published)
+            state.published = frozenset((w, m) for w, names in by_window.items() for m in names)
+            state._stored_published = state.published
         return state
+
+
+def _by_window(published: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for window, metric in sorted(published):
+        found.setdefault(window, []).append(metric)
+    return found

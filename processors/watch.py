@@ -1,13 +1,16 @@
 """The watch on one series: its reference errors, their normal scores, and its detectors."""
 
 from bisect import insort
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
-from processors.detectors import Change, Detector, Observation, all_detectors
+from processors.detectors import Change, Detector, Observation, State, all_detectors
 from processors.normal_scores import normal_score
 
 # Limits of the detectors hold from here on; below it a series is learning, never healthy.
 REFERENCE_PAIRS = 50
+FRESH: Mapping[str, State] = MappingProxyType({})
 
 
 class Seen(NamedTuple):
@@ -20,20 +23,23 @@ class Seen(NamedTuple):
 class Watch:
     """Watches the errors of one series in the order of the log.
 
-    The first REFERENCE_PAIRS errors become the reference and stay it.
+    The first REFERENCE_PAIRS errors become the reference and stay it. `reference` and `detectors`
+    are what `reference` and `detector_states()` gave, to go on from there.
 
     >>> watch = Watch()
     >>> [watch.update(float(i % 7), i).score for i in range(50)][-1] is None
     True
-    >>> round(watch.update(3.0, 51).score, 1)
+    >>> again = Watch(watch.reference, watch.detector_states())
+    >>> round(again.update(3.0, 51).score, 1)
     0.0
     """
 
-    def __init__(self, state: dict[str, Any] | None = None) -> None:
-        self.reference: list[float] = list(state["reference"]) if state else []
-        known = state["detectors"] if state else {}
+    def __init__(
+        self, reference: Sequence[float] = (), detectors: Mapping[str, State] = FRESH
+    ) -> None:
+        self.reference: list[float] = list(reference)
         self._detectors: dict[str, Detector] = {
-            name: file.Detector(known.get(name)) for name, file in all_detectors().items()
+            name: file.Detector(detectors.get(name)) for name, file in all_detectors().items()
         }
 
     @property
@@ -50,9 +56,8 @@ class Watch:
         found = [detector.update(observation) for detector in self._detectors.values()]
         return Seen(observation.score, [change for change in found if change is not None])
 
-    def state(self) -> dict[str, Any]:
-        """Return all that is needed to go on later, as plain data."""
+    def detector_states(self) -> dict[str, State]:
+        """Return the states of the detectors as plain data; empty while learning."""
         if self.learning:
-            return {"reference": self.reference, "detectors": {}}
-        states = {name: detector.state() for name, detector in self._detectors.items()}
-        return {"reference": self.reference, "detectors": states}
+            return {}
+        return {name: detector.state() for name, detector in self._detectors.items()}

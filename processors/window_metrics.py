@@ -1,26 +1,32 @@
-"""The metrics of a series' windows, in event time: `all`, and the last pairs by measured_at."""
+"""The metrics of a series' windows, in event time: all, the last pairs, and the last days."""
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import accumulate, compress, islice
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+from processors.day_windows import day_windows
+from processors.keys import time_of
 from processors.metrics import Estimate, compute
-from processors.series import Scored
+from processors.options import Options
+from processors.series import Compared
 from processors.series_state import SeriesState
-from processors.summaries.confusion import Confusion
-from processors.summaries.moments import Moments
+from processors.store import Store
 from processors.summaries.values import Values
+from processors.window_sums import WindowSums, terms_of
 
 ALL = "all"
-LAST_PAIRS = (50, 200)
-# Rank metrics need every pair of the window: of a larger `all` only when no input waits, and of
-# more than the second limit not at all.
+# Rank metrics need every pair of the window: of a larger one only when no input waits, and of one
+# above the second limit not at all.
 RANK_PAIRS_BUSY_MAX = 2_000
 RANK_PAIRS_MAX = 100_000
 
 RANK_METRICS = ("kendall_tau", "roc_auc")
 
-Scan = Callable[..., Iterator[tuple[bytes, bytes]]]
+Numbers = npt.NDArray[np.float64]
 
 
 class Measured(NamedTuple):
@@ -32,81 +38,106 @@ class Measured(NamedTuple):
     at: int | None
 
 
-def _values(rows: Sequence[Scored]) -> Values | None:
-    predicted: list[float] = []
-    measured: list[float] = []
-    probabilities: list[float] = []
-    labels: list[str] = []
-    for row in rows:
-        if row.predicted is not None and row.measured is not None:
-            predicted.append(row.predicted)
-            measured.append(row.measured)
-        if row.probability is not None and row.measured_label is not None:
-            probabilities.append(row.probability)
-            labels.append(row.measured_label)
-    if not predicted and not labels:
-        return None
-    return Values(predicted, measured, probabilities, labels)
+class _Rows:
+    """The newest pairs of a series, newest first, and the values of the first of them."""
+
+    def __init__(self, state: SeriesState, store: Store, pairs: int) -> None:
+        found = list(islice(store.scan(state.keys.rows, reverse=True), pairs))
+        self.pairs = [Compared.from_bytes(value) for _, value in found]
+        self.at = time_of(found[0][0]) if found else None
+
+    @cached_property
+    def _numbers(self) -> tuple[list[int], Numbers, Numbers]:
+        held = [pair.predicted is not None and pair.measured is not None for pair in self.pairs]
+        pairs = list(compress(self.pairs, held))
+        predicted, measured = (np.array([p[i] for p in pairs], np.float64) for i in (0, 1))
+        return list(accumulate(held, initial=0)), predicted, measured
+
+    @cached_property
+    def _labels(self) -> tuple[list[int], list[float], list[str]]:
+        counts, probabilities, labels = [0], [], []
+        for pair in self.pairs:
+            if pair.probability is not None and pair.measured_label is not None:
+                probabilities.append(pair.probability)
+                labels.append(pair.measured_label)
+            counts.append(len(labels))
+        return counts, probabilities, labels
+
+    def values(self, pairs: int) -> Values | None:
+        """Return the values of the newest `pairs`, None when they have none."""
+        counts, predicted, measured = self._numbers
+        numeric = counts[pairs]
+        counts, probabilities, labels = self._labels
+        ranked = counts[pairs]
+        if not numeric and not ranked:
+            return None
+        return Values(
+            predicted[:numeric], measured[:numeric], probabilities[:ranked], labels[:ranked]
+        )
 
 
-def _newest(scan: Scan, pairs: int) -> list[Scored]:
-    return [Scored.from_bytes(value) for _, value in islice(scan(reverse=True), pairs)]
+def _estimates(sums: WindowSums, ranks: Values | None) -> list[tuple[str, Estimate]]:
+    told = [("n", Estimate(float(sums.n), None, None, sums.n))]
+    told += [named for named in compute(sums.moments, sums.confusion, ranks) if named[0] != "n"]
+    return told
 
 
-def _window(
-    window: str,
-    n: int,
-    at: int | None,
-    moments: Moments,
-    confusion: Confusion,
-    ranks: Values | None,
-) -> Iterator[Measured]:
-    yield Measured(window, "n", Estimate(float(n), None, None, n), at)
-    for name, estimate in compute(moments, confusion, ranks):
-        if name != "n":
-            yield Measured(window, name, estimate, at)
+def _last_windows(
+    state: SeriesState, rows: _Rows, windows: tuple[int, ...]
+) -> Iterator[tuple[str, WindowSums]]:
+    sums = WindowSums()
+    for size in sorted(set(windows)):
+        if size >= state.n:
+            yield f"last:{size}", state.whole
+            continue
+        for pair in rows.pairs[sums.n : size]:
+            sums.add(pair, terms_of(pair))
+        yield f"last:{size}", sums.copy()
 
 
-def _last(pairs: int, newest: Sequence[Scored]) -> Iterator[Measured]:
-    rows = newest[:pairs]
-    moments, confusion = Moments(), Confusion()
-    for row in rows:
-        if row.predicted is not None and row.measured is not None:
-            moments.update(row.predicted, row.measured)
-        if row.predicted_label is not None and row.measured_label is not None:
-            confusion.update(row.predicted_label, row.measured_label)
-    at = rows[0].at if rows else None
-    yield from _window(f"last:{pairs}", len(rows), at, moments, confusion, _values(rows))
+def metrics_of(state: SeriesState, store: Store, options: Options, quiet: bool) -> list[Measured]:
+    """Return every metric of every window of a series whose days are saved.
 
-
-def metrics_of(state: SeriesState, scan: Scan, quiet: bool) -> list[Measured]:
-    """Return every metric of every window of a series.
-
-    `scan(reverse=True)` gives the series' pairs, newest first. What was published before and no
-    longer applies is returned as undefined, so that its old value does not stand.
+    What was published before and no longer applies is returned as undefined, so that its old value
+    does not stand.
 
     >>> from processors.series import SeriesName
-    >>> state = SeriesState(SeriesName("1", None, None))
-    >>> row = Scored("1", 5, (None,) * 4, 1.5, 1.0, None, None, None)
-    >>> state.add(row, 1)
-    >>> scan = lambda reverse: iter([(b"", row.to_bytes())])
-    >>> [m.estimate.value for m in metrics_of(state, scan, True) if m.metric == "mae"]
-    [0.5, 0.5, 0.5]
+    >>> from processors.store import MemoryStore
+    >>> store, state = MemoryStore(), SeriesState(b"net", SeriesName("1", None, None))
+    >>> pair = Compared(1.5, 1.0, None, None, None)
+    >>> state.add(pair, terms_of(pair), 5, 1, store); state.save(store)
+    >>> store.put(state.keys.row(5, b"i" * 16), pair.to_bytes())
+    >>> told = metrics_of(state, store, Options(), True)
+    >>> [(m.window, m.estimate.value) for m in told if m.metric == "mae"]
+    [('all', 0.5), ('days:30', 0.5), ('last:50', 0.5), ('last:200', 0.5)]
     """
-    with_ranks = state.n <= (RANK_PAIRS_MAX if quiet else RANK_PAIRS_BUSY_MAX)
-    newest = _newest(scan, state.n if with_ranks else max(LAST_PAIRS))
-    ranks = _values(newest) if with_ranks else None
-    at = newest[0].at if newest else None
-    told = list(_window(ALL, state.n, at, state.moments, state.confusion, ranks))
-    for pairs in LAST_PAIRS:
-        told += _last(pairs, newest)
-    now = {(measured.window, measured.metric) for measured in told}
-    if not with_ranks:
-        now |= {(ALL, metric) for metric in RANK_METRICS} & state.published
-    gone = Estimate(None, None, None, 0, "no pairs")
-    told += [Measured(*name, gone, at) for name in sorted(state.published - now)]
-    state.published = now
+    rank_pairs_max = RANK_PAIRS_MAX if quiet else RANK_PAIRS_BUSY_MAX
+    days = day_windows(store, state.keys.days, options.window_days)
+    windows = [(ALL, state.whole), *((f"days:{size}", sums) for size, sums in days)]
+    ranked = [sums.n for _, sums in windows if sums.n <= rank_pairs_max]
+    rows = _Rows(state, store, max(*ranked, *options.window_pairs, 1))
+    windows += _last_windows(state, rows, options.window_pairs)
+    told: list[Measured] = []
+    unsaid: set[tuple[str, str]] = set()
+    # Every window holds the newest pairs: of one size they are one window by several names.
+    by_size: dict[int, list[tuple[str, Estimate]]] = {}
+    for window, sums in windows:
+        with_ranks = sums.n <= rank_pairs_max
+        if sums.n not in by_size:
+            by_size[sums.n] = _estimates(sums, rows.values(sums.n) if with_ranks else None)
+        told += [Measured(window, name, found, rows.at) for name, found in by_size[sums.n]]
+        if not with_ranks and not quiet:
+            unsaid |= {(window, metric) for metric in RANK_METRICS} & state.published
+    now = {(measured.window, measured.metric) for measured in told} | unsaid
+    told += [_gone(*name, rows.at) for name in sorted(state.published - now)]
+    state.published = frozenset(now)
     return told
+
+
+def _gone(window: str, metric: str, at: int | None) -> Measured:
+    if metric == "n":
+        return Measured(window, metric, Estimate(0.0, None, None, 0), at)
+    return Measured(window, metric, Estimate(None, None, None, 0, "no pairs"), at)
 
 
 def complete(state: SeriesState, quiet: bool) -> bool:

@@ -1,11 +1,13 @@
 """The changelog of one lane: what a store is restored from when it is new, old or elsewhere."""
 
+from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from schemas.errors import UnavailableError
-from streams.lane_store import DurableStore
+from schemas.errors import OursError, RefusedStateError, UnavailableError
+from streams.lane_offsets import version_of
+from streams.lane_store import OFFSETS_KEY, DurableStore, refuse_other_version
 
 BATCH_RECORDS = 5_000
 STUCK_AFTER_S = 60.0
@@ -13,12 +15,22 @@ POLL_S = 0.5
 METADATA_TIMEOUT_S = 15.0
 
 
-def restore(store: DurableStore, topic: str, partition: int, client: dict[str, Any]) -> int:
+def restore(
+    store: DurableStore,
+    topic: str,
+    partition: int,
+    client: dict[str, Any],
+    given_up: Callable[[], bool] = lambda: False,
+) -> int:
     """Bring a store up to the last stable offset of its changelog; return the records applied.
 
     The end is asked for by a reader of committed records after the lane was fenced, so no older
-    owner can add to it. Progress is measured by position, since the last record may be a
-    transaction marker, which no reader ever sees.
+    owner can add to it; what a newer one adds behind it is left to that one. Progress is measured
+    by position, since the last record may be a transaction marker, which no reader ever sees.
+
+    Raises RefusedStateError for a changelog of another state version or one that is not the
+    store's, UnavailableError when it cannot be read or the disk is full, OursError as soon as
+    `given_up`; the store then goes on from where it is when it is next restored.
     """
     consumer = Consumer(
         client
@@ -32,17 +44,21 @@ def restore(store: DurableStore, topic: str, partition: int, client: dict[str, A
     at = TopicPartition(topic, partition)
     try:
         low, end = consumer.get_watermark_offsets(at, timeout=METADATA_TIMEOUT_S)
+        if store.changelog_position > end:
+            raise RefusedStateError(
+                f"a store stands at offset {store.changelog_position} of {topic}[{partition}], "
+                f"which ends at {end}: the topic was deleted, or lost records; remove the folder "
+                "stores in the state folder"
+            )
         position = max(store.changelog_position, low)
         consumer.assign([TopicPartition(topic, partition, position)])
         applied, idle_s = 0, 0.0
         while position < end:
+            if given_up():
+                raise OursError(f"restoring {topic}[{partition}] was given up at {position}")
             messages = consumer.consume(BATCH_RECORDS, POLL_S)
-            records: list[tuple[bytes, bytes | None]] = []
-            for message in messages:
-                if message.error():
-                    raise KafkaException(message.error())
-                records.append((message.key() or b"", message.value()))
-            reached = consumer.position([at])[0].offset
+            records = _records(messages, end, f"the changelog {topic}[{partition}]")
+            reached = min(consumer.position([at])[0].offset, end)
             idle_s = 0.0 if messages else idle_s + POLL_S
             position = max(position, reached)
             store.restore(records, position)
@@ -55,3 +71,18 @@ def restore(store: DurableStore, topic: str, partition: int, client: dict[str, A
         return applied
     finally:
         consumer.close()
+
+
+def _records(messages: list[Message], end: int, what: str) -> list[tuple[bytes, bytes | None]]:
+    """Return keys and values of what stands before `end`, all of this program's version."""
+    records: list[tuple[bytes, bytes | None]] = []
+    for message in messages:
+        if message.error():
+            raise KafkaException(message.error())
+        if (message.offset() or 0) >= end:
+            break
+        key, value = message.key() or b"", message.value()
+        if key == OFFSETS_KEY and value is not None:
+            refuse_other_version(version_of(value), what)
+        records.append((key, value))
+    return records

@@ -6,18 +6,19 @@ a worker that dies leaves no open transaction behind that readers would have to 
 """
 
 import logging
-import struct
+import threading
 from collections.abc import Callable, Iterable
 
 from processors.processor import Processor
 from schemas.acceptance import accepted
 from schemas.codec import Codec, schema_id_of
 from schemas.errors import DataError, OursError
-from schemas.events import DeadLetter, Event
-from schemas.topics import SHORT_NAMES, TOPICS, digest, key_of, partition_of, topic_name
+from schemas.events import DeadLetter, Event, Tick
+from schemas.topics import SHORT_NAMES, TOPICS, digest, key_of, partition_of_event, topic_name
 from streams.blocks import Block, Record
 from streams.lane_log import Checkpoint, LaneAddress, LaneLog, Outgoing
-from streams.lane_store import DurableStore
+from streams.lane_offsets import packed, unpacked
+from streams.lane_store import UNUSED_MAX_US, DurableStore
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,12 @@ DEAD_PAYLOAD_BYTES_MAX = 500_000
 
 
 class Lane:
-    """One lane, from taking it over (`open`) to handing it on (`close`). Not safe for threads."""
+    """One lane, from taking it over (`open`) to handing it on (`close`).
+
+    Not safe for threads, but for `give_up`. `now_us` is the clock in microseconds since 1970, which
+    `open_store` is given, too. A lane with a `tick_interval_s` tells it to its own log, once it is
+    open and then as often; None: never.
+    """
 
     def __init__(
         self,
@@ -37,7 +43,9 @@ class Lane:
         processor: Processor,
         codec: Codec,
         lane_log: LaneLog,
-        open_store: Callable[[], DurableStore],
+        open_store: Callable[[int], DurableStore],
+        now_us: Callable[[], int],
+        tick_interval_s: float | None = None,
     ) -> None:
         self.address = address
         self._types = {topic_name(address.prefix, short): TOPICS[short] for short in inputs}
@@ -48,20 +56,54 @@ class Lane:
         self._codec = codec
         self._log = lane_log
         self._open_store = open_store
+        self._now_us = now_us
+        self._tick_interval_s = tick_interval_s
+        self._ticked_at_us: int | None = None
+        self._given_up = threading.Event()
         self._outgoing: list[Outgoing] = []
         self._advanced = False
         self._flushed_quiet = False
         self.restored = 0
-        self.events = 0
 
     def open(self) -> None:
-        """Take the lane over: fence whoever had it, then restore the store. Blocks for seconds."""
+        """Take the lane over: fence whoever had it, then restore the store. Blocks for seconds.
+
+        Raises RefusedStateError for a state of another version, OursError soon after `give_up` or
+        when it took so long that it must begin again; nothing is held then.
+        """
+        if self.given_up:
+            raise OursError(f"lane {self.address} was given up before it was opened")
         self._log.fence()
-        self._store = self._open_store()
-        self.restored = self._log.restore(self._store)
+        try:
+            self._open_and_restore()
+        except BaseException:
+            self._log.close()
+            raise
         saved = self._store.offsets
         if saved is not None:
-            self.next_offsets.update(_unpacked(saved))
+            self.next_offsets.update(unpacked(saved))
+
+    def _open_and_restore(self) -> None:
+        opened_at_us = self._now_us()
+        self._store = self._open_store(opened_at_us)
+        try:
+            self.restored = self._log.restore(self._store, self._given_up.is_set)
+            if self._now_us() - opened_at_us > UNUSED_MAX_US:
+                # A machine that slept: removals behind the place it had read to may be gone.
+                raise OursError(f"restoring lane {self.address} took too long and begins again")
+            self._store.restored(opened_at_us)
+        except BaseException:
+            self._store.close()
+            raise
+
+    def give_up(self) -> None:
+        """Make an `open` that still restores end soon; the next owner goes on. From any thread."""
+        self._given_up.set()
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the lane is wanted no more by who opened it."""
+        return self._given_up.is_set()
 
     @property
     def sequence(self) -> int:
@@ -69,9 +111,40 @@ class Lane:
         return sum(self.next_offsets.values())
 
     @property
+    def advanced(self) -> bool:
+        """Whether something was taken that no checkpoint holds."""
+        return self._advanced
+
+    @property
+    def flushed_quiet(self) -> bool:
+        """Whether all was told that is due when no input waits."""
+        return self._flushed_quiet
+
+    @property
+    def working(self) -> bool:
+        """Whether work waits that each checkpoint does a piece of, without any input."""
+        return self._processor.working
+
+    @property
+    def tick_due_in_s(self) -> float | None:
+        """How long until the time is to be told, 0 when it is due; None when it never is."""
+        if self._tick_interval_s is None:
+            return None
+        if self._ticked_at_us is None:
+            return 0.0
+        since_s = (self._now_us() - self._ticked_at_us) / 1e6
+        # A clock that was set back must not keep the time untold until it catches up.
+        return 0.0 if since_s < 0 else max(0.0, self._tick_interval_s - since_s)
+
+    @property
+    def due(self) -> bool:
+        """Whether a checkpoint is wanted though nothing was taken and quiet is told."""
+        return self.working or self.tick_due_in_s == 0
+
+    @property
     def dirty(self) -> bool:
-        """Whether a checkpoint has anything to do."""
-        return self._advanced or not self._flushed_quiet
+        """Whether a checkpoint has anything to do when it is quiet."""
+        return self._advanced or not self._flushed_quiet or self.due
 
     def take(self, block: Block) -> None:
         """Process the records of a block that are not behind the lane.
@@ -95,14 +168,12 @@ class Lane:
         self._flushed_quiet = False
 
     def _take_record(self, topic: str, record: Record) -> None:
-        self.events += 1
         try:
             event = accepted(self._codec, record.value, self._types[topic])
-            key = key_of(event)
-            partition = partition_of(key, self.address.partitions)
+            partition = partition_of_event(event, self.address.partitions)
             if partition != self.address.partition and topic in self._owned:
                 # Its producer does not share our key or partitioner: it goes where it belongs.
-                self._outgoing.append(Outgoing(topic, partition, key, record.value))
+                self._outgoing.append(Outgoing(topic, partition, key_of(event), record.value))
                 return
             followed = self._processor.process(event, self.sequence, self._store)
         except DataError as error:
@@ -112,10 +183,10 @@ class Lane:
 
     def _send(self, events: Iterable[Event]) -> None:
         for event in events:
-            key = key_of(event)
             topic = topic_name(self.address.prefix, SHORT_NAMES[type(event)])
-            partition = partition_of(key, self.address.partitions)
-            self._outgoing.append(Outgoing(topic, partition, key, self._codec.encode(event)))
+            partition = partition_of_event(event, self.address.partitions)
+            value = self._codec.encode(event)
+            self._outgoing.append(Outgoing(topic, partition, key_of(event), value))
 
     def _reject(self, topic: str, record: Record, error: DataError) -> None:
         if self._types[topic] is DeadLetter:
@@ -142,21 +213,28 @@ class Lane:
         """Make all that was taken durable; return whether there was anything to do.
 
         `quiet` says that no input waits. Raises UnavailableError, with everything kept for another
-        try, when the processor's flush does; FencedError or OursError when the lane must be given
-        up.
+        try, when the disk is nearly full or the processor's flush does; FencedError or OursError
+        when the lane must be given up.
         """
-        if not self._advanced and (self._flushed_quiet or not quiet):
+        if not (self._advanced or self.due) and (self._flushed_quiet or not quiet):
             return False
+        # Before anything is said to anyone: behind the commit there is no way back.
+        self._store.check_room()
+        # Asked before the commit: while it waits, another may take over and compact away deletions.
+        now_us = self._now_us()
         self._send(self._processor.flush(self._store, quiet))
+        if self.tick_due_in_s == 0:
+            self._send([Tick(self.address.partition, now_us)])
+            self._ticked_at_us = now_us
         changes = self._store.pending()
         self._flushed_quiet = quiet
         if not (self._advanced or changes or self._outgoing):
             return False
-        offsets = _packed(self.next_offsets)
+        offsets = packed(self.next_offsets)
         position = self._log.commit(
             Checkpoint(self._outgoing, changes, dict(self.next_offsets), offsets)
         )
-        self._store.commit(offsets, position)
+        self._store.commit(offsets, position, now_us)
         self._outgoing.clear()
         self._advanced = False
         return True
@@ -166,20 +244,3 @@ class Lane:
         self._outgoing.clear()
         self._store.close()
         self._log.close()
-
-
-def _packed(offsets: dict[str, int]) -> bytes:
-    return b"".join(
-        struct.pack(">H", len(topic.encode())) + topic.encode() + struct.pack(">q", offset)
-        for topic, offset in sorted(offsets.items())
-    )
-
-
-def _unpacked(data: bytes) -> dict[str, int]:
-    found: dict[str, int] = {}
-    while data:
-        (size,) = struct.unpack_from(">H", data)
-        (offset,) = struct.unpack_from(">q", data, 2 + size)
-        found[data[2 : 2 + size].decode()] = offset
-        data = data[10 + size :]
-    return found

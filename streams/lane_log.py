@@ -1,6 +1,7 @@
 """A lane's side of Kafka: taking over, restoring, and one transaction per checkpoint."""
 
 import logging
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -64,8 +65,11 @@ class LaneLog(Protocol):
     def fence(self) -> None:
         """Make sure that no earlier owner of the lane can commit any more. Blocks for seconds."""
 
-    def restore(self, store: DurableStore) -> int:
-        """Bring a store up to the end of the changelog; return the records applied."""
+    def restore(self, store: DurableStore, given_up: Callable[[], bool]) -> int:
+        """Bring a store up to the end of the changelog; return the records applied.
+
+        Raises OursError soon after `given_up` holds, RefusedStateError for another state version.
+        """
 
     def commit(self, checkpoint: Checkpoint) -> int:
         """Make a checkpoint durable, all or nothing; return the changelog offset behind it.
@@ -105,9 +109,10 @@ class KafkaLaneLog:
         self._group = Consumer(self._client | {"group.id": self._address.group})
         self._metadata = self._group.consumer_group_metadata()
 
-    def restore(self, store: DurableStore) -> int:
+    def restore(self, store: DurableStore, given_up: Callable[[], bool]) -> int:
         """Apply the changelog up to its last stable offset, asked for after the fence."""
-        return restore(store, self._address.changelog, self._address.partition, self._client)
+        changelog, partition = self._address.changelog, self._address.partition
+        return restore(store, changelog, partition, self._client, given_up)
 
     def commit(self, checkpoint: Checkpoint) -> int:
         """Send everything in one transaction; see `LaneLog.commit`."""

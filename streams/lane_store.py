@@ -1,6 +1,8 @@
 """The store of one lane: RocksDB, and over it what the open checkpoint has changed."""
 
+import shutil
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 from typing import Protocol
 
@@ -8,15 +10,22 @@ from rocksdict import Options, Rdict, WriteBatch
 from sortedcontainers import SortedDict
 
 from processors.store import Store, after_prefix
-from schemas.errors import RefusedStateError
+from schemas.errors import RefusedStateError, UnavailableError
+from streams.kafka_access import DELETE_RETENTION_MS
 
-# The layout of this store's own records; a processor's layout has its own version.
-STATE_VERSION = 1
+# The layout of all that a lane keeps, in its store and in its changelog: the records of the lane
+# and of the processors. Version 1 was never released.
+STATE_VERSION = 2
 RECORD_BYTES_MAX = 65_536
 # No key of a processor starts with this byte.
 _META = b"\x00"
 _VERSION, _OFFSETS, _CHANGELOG = _META + b"version", _META + b"offsets", _META + b"changelog"
+_CURRENT_AT = _META + b"current-at"
 COPIES_MAX = 8
+# The other half is for the restoring itself and for clocks that differ.
+UNUSED_MAX_US = int(DELETE_RETENTION_MS) * 1_000 // 2
+# Nobody makes room within a second, and each try is a line in the log.
+ROOM_RETRY_AFTER_S = 5.0
 
 
 def is_meta(key: bytes) -> bool:
@@ -27,22 +36,57 @@ def is_meta(key: bytes) -> bool:
 OFFSETS_KEY = _OFFSETS
 
 
-def _open_unlocked(folder: Path) -> tuple[Rdict, Path]:
-    """Open the first copy of the store that no other process holds."""
+def refuse_other_version(version: int, what: str) -> None:
+    """Raise RefusedStateError unless `what`, a store or a changelog, has this program's version."""
+    if version > STATE_VERSION:
+        raise RefusedStateError(
+            f"{what} has state version {version} and this program knows {STATE_VERSION}; run the "
+            "newer program, or use another topic_prefix"
+        )
+    if version < STATE_VERSION:
+        raise RefusedStateError(
+            f"{what} has state version {version}, which this program of version {STATE_VERSION} "
+            "cannot read; use another topic_prefix, or remove the state folder of a local stack"
+        )
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how much the disk of a folder has left for us."""
+    return shutil.disk_usage(folder).free
+
+
+def _open_copy(folder: Path, now_us: int) -> tuple[Rdict, Path]:
+    """Open the first copy of the store that no other process holds; one that is too old is left."""
     failure: Exception | None = None
     for number in range(COPIES_MAX):
         path = folder / str(number)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            db = Rdict(str(path), Options(raw_mode=True))
+            if not _is_too_old(db, path, now_us):
+                return db, path
+            db.close()
+            Rdict.destroy(str(path))
             return Rdict(str(path), Options(raw_mode=True)), path
         except Exception as error:  # rocksdict raises plain Exception
-            if "lock" not in str(error).lower():
+            if f"{path}/LOCK" not in str(error):
                 raise
             failure = error
     raise RefusedStateError(
         f"all {COPIES_MAX} copies of the store {folder} are in use; stop a worker on this machine "
         "or give one its own RECALIBRA_STATE_DIR"
     ) from failure
+
+
+def _is_too_old(db: Rdict, path: Path, now_us: int) -> bool:
+    """Return whether deletions may be gone from the changelog that this store never saw."""
+    version = db.get(_VERSION)
+    if version is not None and int(version) != STATE_VERSION:
+        db.close()
+        refuse_other_version(int(version), f"the store {path}")
+    # A store that was current in the future had a clock that nothing can be said by.
+    unused_us = abs(now_us - int(db.get(_CURRENT_AT) or 0))
+    return int(db.get(_CHANGELOG) or 0) > 0 and unused_us > UNUSED_MAX_US
 
 
 class DurableStore(Store, Protocol):
@@ -59,11 +103,20 @@ class DurableStore(Store, Protocol):
     def pending(self) -> list[tuple[bytes, bytes | None]]:
         """Return what the open checkpoint changed; a None value is a removal."""
 
-    def commit(self, offsets: bytes, changelog_position: int) -> None:
-        """Make the pending changes durable, all or nothing."""
+    def check_room(self) -> None:
+        """Raise UnavailableError when the disk has too little room for another commit."""
+
+    def commit(self, offsets: bytes, changelog_position: int, now_us: int) -> None:
+        """Make the pending changes durable, all or nothing.
+
+        `now_us` is a time at which no other owner can have added to the changelog any more.
+        """
 
     def restore(self, records: list[tuple[bytes, bytes | None]], changelog_position: int) -> None:
         """Apply changelog records in their order, all or nothing."""
+
+    def restored(self, now_us: int) -> None:
+        """Note that all of the changelog is applied that was there at `now_us`."""
 
     def close(self) -> None:
         """Drop what is pending and release the store."""
@@ -72,23 +125,24 @@ class DurableStore(Store, Protocol):
 class LaneStore:
     """An ordered map whose changes are pending until `commit`; see `processors.store.Store`.
 
-    A copy that another process has locked is left alone and the next one opened, to be restored
-    from the changelog.
+    `now_us` is the caller's clock in microseconds since 1970. A copy that another process has
+    locked is left alone and the next one opened, to be restored from the changelog. A copy that
+    was last current longer ago than UNUSED_MAX_US is deleted: what was removed since may be removed
+    from the changelog, too, and would come back.
+
+    Raises RefusedStateError for another state version, or when every copy is in use.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._db, self.path = _open_unlocked(folder)
+    def __init__(self, folder: Path, now_us: int = 0, free_min_bytes: int = 0) -> None:
+        self._db, self.path = _open_copy(folder, now_us)
         self._pending: SortedDict[bytes, bytes | None] = SortedDict()
-        version = self._db.get(_VERSION)
-        if version is None:
-            self._db[_VERSION] = str(STATE_VERSION).encode()
-        elif int(version) != STATE_VERSION:
-            self._db.close()
-            raise RefusedStateError(
-                f"the store {folder} has state version {int(version)} and this program knows "
-                f"{STATE_VERSION}; run the newer program, or remove the folder to restore it from "
-                "its changelog"
-            )
+        self._free_min_bytes = free_min_bytes
+        if not self.changelog_position:
+            batch = WriteBatch(raw_mode=True)
+            batch.put(_VERSION, str(STATE_VERSION).encode())
+            # Whatever is removed from now on, the changelog says for the whole retention.
+            batch.put(_CURRENT_AT, str(now_us).encode())
+            self._db.write(batch)
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, pending changes included, or None."""
@@ -171,8 +225,21 @@ class LaneStore:
         """The first changelog offset that this store does not reflect."""
         return int(self._db.get(_CHANGELOG) or 0)
 
-    def commit(self, offsets: bytes, changelog_position: int) -> None:
-        """Make the pending changes durable in one batch, with where they are in the changelog."""
+    def check_room(self) -> None:
+        """Raise UnavailableError when less than `free_min_bytes` are free: a commit waits then."""
+        missing = self._free_min_bytes - free_bytes(self.path)
+        if missing > 0:
+            raise UnavailableError(
+                f"the disk of {self.path} is nearly full: make {ceil(missing / 1e6)} MB of room, "
+                "and the work goes on by itself (setting streams.free_disk_min_mb)",
+                ROOM_RETRY_AFTER_S,
+            )
+
+    def commit(self, offsets: bytes, changelog_position: int, now_us: int = 0) -> None:
+        """Make the pending changes durable in one batch, with where they are in the changelog.
+
+        A `now_us` of 0 makes the store too old for whoever opens it with a clock.
+        """
         batch = WriteBatch(raw_mode=True)
         for key, value in self._pending.items():
             if value is None:
@@ -181,11 +248,17 @@ class LaneStore:
                 batch.put(key, value)
         batch.put(_OFFSETS, offsets)
         batch.put(_CHANGELOG, str(changelog_position).encode())
+        batch.put(_CURRENT_AT, str(now_us).encode())
         self._db.write(batch)
         self._pending.clear()
 
     def restore(self, records: list[tuple[bytes, bytes | None]], changelog_position: int) -> None:
-        """Apply changelog records in their order, in one batch."""
+        """Apply changelog records in their order, in one batch.
+
+        Raises UnavailableError when the disk has no room for them.
+        """
+        if records:
+            self.check_room()
         batch = WriteBatch(raw_mode=True)
         for key, value in records:
             if value is None:
@@ -194,6 +267,10 @@ class LaneStore:
                 batch.put(key, value)
         batch.put(_CHANGELOG, str(changelog_position).encode())
         self._db.write(batch)
+
+    def restored(self, now_us: int) -> None:
+        """Note that all of the changelog is applied that was there at `now_us`."""
+        self._db[_CURRENT_AT] = str(now_us).encode()
 
     def close(self) -> None:
         """Drop what is pending and release the folder."""

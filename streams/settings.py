@@ -69,6 +69,9 @@ class StreamSettings(_Section):
     checkpoint_interval_s: float = Field(0.1, ge=0.01, le=10)
     quiet_after_s: float = Field(0.3, ge=0.05, le=60)
     block_records_max: int = Field(4_000, ge=1, le=100_000)
+    # Less than half of what a changelog keeps removals for: idle lanes' stores stay current by it.
+    tick_interval_s: float = Field(86_400.0, ge=0.1, le=259_200)
+    free_disk_min_mb: float = Field(256.0, ge=0, le=1e9)
 
 
 class CoreSettings(_Section):

@@ -5,10 +5,11 @@ Any failure ends the process: its supervisor starts it again, and nothing was sk
 """
 
 import asyncio
-import contextlib
 import logging
 import os
-from collections.abc import Awaitable, Callable
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,116 +19,28 @@ from yarl import URL
 
 from processors.processor import Processor
 from schemas.codec import Codec
-from schemas.errors import RecalibraError, UnavailableError
+from schemas.errors import OursError, RecalibraError, UserError
 from schemas.topics import topic_name
 from streams.blocks import Block
 from streams.kafka_access import client_settings
 from streams.lane import Lane
 from streams.lane_log import KafkaLaneLog, LaneAddress
 from streams.lane_store import LaneStore
+from streams.lane_task import LaneTask
 from streams.settings import Settings
 from streams.transport import BlockTransport
 
 log = logging.getLogger(__name__)
 
-BLOCKS_WAITING_MAX = 2
 # A worker that cannot hand over within this time is overtaken by the broker anyway.
 HAND_OVER_TIMEOUT_S = 8.0
 EXIT_FAILED = 1
+EXIT_USER = 2
 
 
-class LaneTask:
-    """Works one lane's blocks off in order and closes its checkpoints by the clock."""
-
-    def __init__(self, lane: Lane, settings: Settings, pool: ThreadPoolExecutor) -> None:
-        self.lane = lane
-        self.blocks: asyncio.Queue[Block] = asyncio.Queue(BLOCKS_WAITING_MAX)
-        self._settings = settings.streams
-        self._pool = pool
-        self._stopping = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self, on_failure: Callable[[BaseException], None]) -> None:
-        """Begin to work."""
-        self._task = asyncio.create_task(self._run())
-
-        def ended(task: asyncio.Task[None]) -> None:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                on_failure(error)
-
-        self._task.add_done_callback(ended)
-
-    async def offer(self, block: Block) -> None:
-        """Hand a block over, waiting for room; one that comes after the end is dropped.
-
-        Its records are read again by the lane's next owner.
-        """
-        if self._stopping.is_set():
-            return
-        stopping = asyncio.create_task(self._stopping.wait())
-        putting = asyncio.create_task(self.blocks.put(block))
-        await asyncio.wait({stopping, putting}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        putting.cancel()
-
-    async def _call(self, call: Callable[..., Any], *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
-
-    async def _run(self) -> None:
-        clock = asyncio.get_running_loop().time
-        due = clock() + self._settings.checkpoint_interval_s
-        while not self._stopping.is_set():
-            block = await self._next_block(max(0.0, due - clock()))
-            if block is not None:
-                await self._call(self.lane.take, block)
-            if clock() >= due:
-                await self._checkpoint(quiet=False)
-                due = clock() + self._settings.checkpoint_interval_s
-            if block is None and self.blocks.empty() and self.lane.dirty:
-                block = await self._next_block(self._settings.quiet_after_s)
-                if block is not None:
-                    await self._call(self.lane.take, block)
-                    continue
-                await self._checkpoint(quiet=True)
-
-    async def _next_block(self, timeout_s: float) -> Block | None:
-        """Wait for a block; None when the time is up, the lane idle and due, or it is to stop."""
-        if not self.lane.dirty:
-            timeout_s = 3600.0
-        stopping = asyncio.create_task(self._stopping.wait())
-        getting = asyncio.create_task(self.blocks.get())
-        await asyncio.wait(
-            {stopping, getting}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        stopping.cancel()
-        if getting.done():
-            return getting.result()
-        getting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            return await getting
-        return None
-
-    async def _checkpoint(self, quiet: bool) -> None:
-        """Close the checkpoint; while a service is away wait for it, and lag grows meanwhile."""
-        while not self._stopping.is_set():
-            try:
-                await self._call(self.lane.checkpoint, quiet)
-                return
-            except UnavailableError as error:
-                log.warning("lane %s waits: %s", self.lane.address, error)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), error.retry_after_s)
-
-    async def hand_over(self) -> None:
-        """Finish the block in hand, commit it, and release the lane."""
-        self._stopping.set()
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=HAND_OVER_TIMEOUT_S)
-            if not self._task.done():
-                raise RecalibraError(f"lane {self.lane.address} could not be handed over in time")
-        with contextlib.suppress(UnavailableError):  # the next owner reads the input again
-            await self._call(self.lane.checkpoint, False)
-        await self._call(self.lane.close)
+def wall_clock_us() -> int:
+    """Return the time in microseconds since 1970."""
+    return time.time_ns() // 1_000
 
 
 class StageFaustApp(faust.App):
@@ -143,7 +56,8 @@ class StageFaustApp(faust.App):
 class StageApp:
     """A stage's Faust app; `make_processor` makes that of a lane, given its partition.
 
-    `owned` are the inputs whose bad records this stage sends to the dead letters.
+    `owned` are the inputs whose bad records this stage sends to the dead letters. The lanes of a
+    stage that is `ticking` tell the time to their own logs.
     """
 
     def __init__(
@@ -154,11 +68,19 @@ class StageApp:
         make_processor: Callable[[int], Processor],
         codec: Codec,
         settings: Settings,
+        ticking: bool = False,
     ) -> None:
         self.name, self._inputs, self._owned, self._settings = name, inputs, owned, settings
         self._make_processor, self._codec = make_processor, codec
         self._client = client_settings(settings.kafka)
+        self._tick_interval_s = settings.streams.tick_interval_s if ticking else None
         self._tasks: dict[int, LaneTask] = {}
+        self._opening: list[Lane] = []
+        # Lanes are taken over or handed over, never both at a time.
+        self._moving = asyncio.Lock()
+        self._moves: set[asyncio.Task[None]] = set()
+        # How many hand-overs are under way, and one more for good once the process is to stop.
+        self._leaving = 0
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lane")
         self._topics = [topic_name(settings.kafka.topic_prefix, short) for short in inputs]
         self.app = self._make_app()
@@ -186,7 +108,7 @@ class StageApp:
             broker_max_poll_records=self._settings.streams.block_records_max,
             consumer_auto_offset_reset="earliest",
         )
-        app.hand_over = self._hand_over_all
+        app.hand_over = self._stopped
         app.conf.web_enabled = False
         app.transport = BlockTransport([URL(broker) for broker in brokers], app)
         app.on_partitions_revoked.connect(self._revoked)
@@ -203,38 +125,89 @@ class StageApp:
             if task is not None and block.epoch == self.app.consumer.epoch:
                 await task.offer(block)
 
+    async def _undisturbed(self, move: Coroutine[Any, Any, None]) -> None:
+        """Await a move that goes on though who waits for it is cancelled, as Faust does in a stop.
+
+        Half a move would leave lanes that nobody knows of.
+        """
+        task = asyncio.create_task(move)
+        self._moves.add(task)
+        task.add_done_callback(self._moves.discard)
+        await asyncio.shield(task)
+
     async def _revoked(self, _app: Any, revoked: Any, **_: Any) -> None:
-        await self._hand_over_all()
+        await self._undisturbed(self._hand_over_all())
+
+    async def _stopped(self) -> None:
+        self._leaving += 1
+        await self._undisturbed(self._hand_over_all())
 
     async def _hand_over_all(self) -> None:
-        tasks, self._tasks = list(self._tasks.values()), {}
+        """Hand every lane over, also those that are still being opened; end the process if late."""
+        self._leaving += 1
+        for lane in self._opening:
+            lane.give_up()
+        try:
+            async with asyncio.timeout(HAND_OVER_TIMEOUT_S), self._moving:
+                await self._hand_over(set(self._tasks))
+        except TimeoutError:
+            self._fail(RecalibraError("its lanes could not be handed over in time"))
+        finally:
+            self._leaving -= 1
+
+    async def _hand_over(self, partitions: set[int]) -> None:
+        tasks = [self._tasks.pop(partition) for partition in partitions]
         done = await asyncio.gather(*(t.hand_over() for t in tasks), return_exceptions=True)
         for error in done:
             if isinstance(error, BaseException):
                 self._fail(error)
 
     async def _assigned(self, _app: Any, **_: Any) -> None:
+        self.app.consumer.next_offsets = self._next_offsets
+        await self._undisturbed(self._take_over())
+
+    def _partitions(self) -> set[int]:
+        """Return what is assigned to this worker and not about to be taken away."""
         consumer = self.app.consumer
-        consumer.next_offsets = self._next_offsets
-        mine = {tp.partition for tp in consumer.assignment() if tp.topic in self._topics}
-        loop = asyncio.get_running_loop()
-        lanes = [self._lane(partition) for partition in sorted(mine - self._tasks.keys())]
-        opened = await asyncio.gather(
-            *(loop.run_in_executor(self._pool, lane.open) for lane in lanes), return_exceptions=True
-        )
-        for error in opened:
-            if isinstance(error, BaseException):
-                self._fail(error)
-        for lane in lanes:
-            task = self._tasks[lane.address.partition] = LaneTask(lane, self._settings, self._pool)
-            task.start(self._fail)
-        restored = sum(lane.restored for lane in lanes)
-        log.info("%s works on partitions %s; %d restored", self.name, sorted(mine), restored)
+        if self._leaving or consumer.revoked:
+            return set()
+        assigned = {tp for tp in consumer.assignment() if tp.topic in self._topics}
+        mine = {tp.partition for tp in assigned}
+        if len(assigned) != len(mine) * len(self._topics):
+            # A lane would wait for ever for what another worker reads.
+            self._fail(RecalibraError(f"inputs of its lanes are with other workers: {assigned}"))
+        return mine
+
+    async def _take_over(self) -> None:
+        """Open the lanes of partitions that are new; hand those over that are ours no more."""
+        async with self._moving:
+            mine = self._partitions()
+            await self._hand_over(self._tasks.keys() - mine)
+            if self._leaving:  # for a moment
+                return
+            lanes = [self._lane(partition) for partition in sorted(mine - self._tasks.keys())]
+            self._opening = lanes
+            loop = asyncio.get_running_loop()
+            opened = await asyncio.gather(
+                *(loop.run_in_executor(self._pool, lane.open) for lane in lanes),
+                return_exceptions=True,
+            )
+            self._opening = []
+            for lane, error in zip(lanes, opened, strict=True):
+                if error is None:
+                    task = LaneTask(lane, self._settings, self._pool)
+                    self._tasks[lane.address.partition] = task
+                    task.start(self._fail)
+                elif not (lane.given_up and isinstance(error, OursError)):
+                    self._fail(error)
+            restored = sum(lane.restored for lane in lanes)
+            log.info("%s works on partitions %s; %d restored", self.name, sorted(mine), restored)
 
     def _lane(self, partition: int) -> Lane:
         kafka = self._settings.kafka
         address = LaneAddress(kafka.topic_prefix, self.name, partition, kafka.partitions)
         folder = self._settings.state_dir / "stores" / address.group / str(partition)
+        free_min_bytes = int(self._settings.streams.free_disk_min_mb * 1e6)
         return Lane(
             address,
             self._inputs,
@@ -242,7 +215,9 @@ class StageApp:
             self._make_processor(partition),
             self._codec,
             KafkaLaneLog(address, self._client),
-            lambda: LaneStore(folder),
+            lambda now_us: LaneStore(folder, now_us, free_min_bytes),
+            wall_clock_us,
+            self._tick_interval_s,
         )
 
     def _next_offsets(self) -> dict[tuple[str, int], int]:
@@ -253,7 +228,13 @@ class StageApp:
         }
 
     def _fail(self, error: BaseException) -> NoReturn:
-        """End the process at once: what no checkpoint holds is read again by the next one."""
-        log.error("stage %s ends: %s", self.name, error, exc_info=error)
+        """End the process at once: what no checkpoint holds is read again by the next one.
+
+        A UserError is said to the user, who must mend it before the stage can run.
+        """
+        if isinstance(error, UserError):
+            print(f"recalibra: {error}", file=sys.stderr, flush=True)
+        else:
+            log.error("stage %s ends: %s", self.name, error, exc_info=error)
         logging.shutdown()
-        os._exit(EXIT_FAILED)
+        os._exit(EXIT_USER if isinstance(error, UserError) else EXIT_FAILED)

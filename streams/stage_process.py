@@ -18,10 +18,7 @@ from streams.kafka_access import ensure_topics
 from streams.schema_ids import make_codec
 from streams.settings import Settings, load_settings
 from streams.sink_stage import SinkProcessor
-from streams.stage_app import StageApp
-
-EXIT_USER = 2
-EXIT_FAILED = 1
+from streams.stage_app import EXIT_FAILED, EXIT_USER, StageApp
 
 
 def make_stage(name: str, settings: Settings) -> StageApp:
@@ -51,6 +48,7 @@ def make_stage(name: str, settings: Settings) -> StageApp:
                 partial(stage.make_processor, codec, options),
                 codec,
                 settings,
+                ticking="ticks" in stage.outputs,
             )
     raise SettingsError(f"there is no stage {name!r}")
 

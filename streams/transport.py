@@ -33,6 +33,8 @@ class BlockConsumer(driver.Consumer):
 
     next_offsets: NextOffsets
     epoch = 0
+    # Faust may still say that an assignment is complete after it was taken away.
+    revoked = True
     _positions: dict[TP, int]
 
     def _new_consumer_thread(self) -> BlockConsumerThread:
@@ -41,6 +43,16 @@ class BlockConsumer(driver.Consumer):
     async def commit(self, *args: Any, **kwargs: Any) -> bool:
         """Commit nothing: lanes send offsets inside their transactions."""
         return True
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Note that what is assigned counts no more."""
+        self.revoked = True
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Note that what is assigned counts."""
+        self.revoked = False
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
         """Seek every assigned partition to its lane's next offset."""
@@ -71,7 +83,11 @@ class BlockConsumer(driver.Consumer):
                 await self._hand_over(TP(*key), records)
 
     async def _hand_over(self, tp: TP, records: list[Any]) -> None:
-        start, stop = self._positions[tp], records[-1].offset + 1
+        start, stop = self._positions.get(tp), records[-1].offset + 1
+        if start is None:
+            # No lane told where it stands, so nobody knows what is missing in front of these; the
+            # seek that comes with the lane fetches them again.
+            return
         message = self._to_message(tp, records[-1])
         message.value = Block(tp.topic, tp.partition, start, stop, self.epoch, records)
         self._positions[tp] = stop

@@ -77,6 +77,17 @@ class Confusion(Summary):
             )
         self.n -= 1
 
+    def merge(self, other: "Confusion") -> None:
+        """Take in all pairs of labels of `other`, which stays as it is.
+
+        >>> window, day = Confusion(), Confusion()
+        >>> day.update("b", "a"); window.merge(day); window.merge(day); dict(window.counts)
+        {('b', 'a'): 2}
+        """
+        for cell, count in other._counts.items():
+            self._counts[cell] = self._counts.get(cell, 0) + count
+        self.n += other.n
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Confusion):
             return NotImplemented

@@ -136,6 +136,27 @@ rebuild the store from its topics.
                 )
             self._scale = SCALE_STEP_BITS
 
+    def merge(self, other: "Sums") -> None:
+        """Take in all pairs of `other`, which stays as it is; exact, whatever the two scales.
+
+        >>> window, day = Sums(), Sums()
+        >>> window.update(2.0, 1.0); day.update(1e-300, 3.0); window.merge(day)
+        >>> window.n, day.n
+        (2, 1)
+        """
+        missing = other._scale - self._scale
+        if missing > 0:
+            self._shift(missing)
+        once = max(0, -missing)
+        twice = 2 * once
+        self.n += other.n
+        self._p += other._p << once
+        self._o += other._o << once
+        self._absolute += other._absolute << once
+        self._pp += other._pp << twice
+        self._oo += other._oo << twice
+        self._po += other._po << twice
+
     def _aligned(self, terms: Terms) -> Terms:
         """Bring the coarser of the two, the terms or the sums, to the scale of the finer."""
         scale, p, o, absolute, pp, oo, po = terms

@@ -91,7 +91,12 @@ def test_a_window_says_how_many_pairs_and_the_newest_time() -> None:
         lane.monitor.process(pair(number, number / 10), number + 1, lane.store)
     latest = lane.finish()
     said = {window: latest["net", "1", "a", None, None, window] for window in WINDOWS}
-    assert [said[w]["rmse"].n for w in WINDOWS] == [60, 50, 60]
+    assert {w: said[w]["rmse"].n for w in WINDOWS} == {
+        "all": 60,
+        "last:50": 50,
+        "last:200": 60,
+        "days:30": 60,
+    }
     assert {metric.at for metrics in said.values() for metric in metrics.values()} == {59}
 
 

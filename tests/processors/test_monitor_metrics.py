@@ -11,6 +11,7 @@ import pytest
 from test_monitor_oracle import Lane, batch, check
 from test_pairing_oracle import AnyEvent
 
+from processors.options import DAY_US
 from schemas.events import AssayContext, Outcome, Prediction
 
 LOTS, INSTRUMENTS = (None, "L1", "L2"), (None, "I1")
@@ -29,7 +30,7 @@ def prediction(rng: random.Random, number: int) -> Prediction:
         value=rng.choice([None, *(rng.gauss(0, 1) for _ in range(6)), 1.0, 1e9]),
         label=rng.choice([None, "hit", "miss"]),
         probability=rng.choice([None, rng.random(), 0.5]),
-        predicted_at=rng.choice([None, rng.randrange(0, 40)]),
+        predicted_at=rng.choice([None, rng.randrange(0, 40) * DAY_US]),
     )
 
 
@@ -44,7 +45,7 @@ def outcome(rng: random.Random, number: int) -> Outcome:
         value=rng.choice([None, *(rng.gauss(0, 1) for _ in range(6)), 1.0, -1e9]),
         label=rng.choice([None, "hit", "miss"]),
         qualifier=rng.choice([None, None, "=", ">"]),
-        measured_at=rng.choice([None, *(rng.randrange(-5, 60) for _ in range(5))]),
+        measured_at=rng.choice([None, *(rng.randrange(-10, 120) * DAY_US // 2 for _ in range(5))]),
     )
 
 

@@ -15,13 +15,14 @@ from test_pairing_oracle import CODEC, AnyEvent, LivePair, live_pairs
 
 from processors.join import Join
 from processors.monitor import Monitor
+from processors.options import DAY_US, Options
 from processors.store import MemoryStore
 from schemas.events import CONTEXT_FIELDS, Event, Metric, Pair
 
 Numbers = npt.NDArray[np.float64]
 # model, version, assay, segment field, segment value, window
 Window = tuple[str, str, str, str | None, str | None, str]
-WINDOWS = {"all": None, "last:50": 50, "last:200": 200}
+WINDOWS = ("all", "last:50", "last:200", "days:30")
 CLOSE = 1e-9
 
 
@@ -88,6 +89,22 @@ def of_pairs(pairs: Sequence[LivePair]) -> dict[str, float | None]:
     return found
 
 
+def in_window(window: str, pairs: Sequence[LivePair]) -> Sequence[LivePair]:
+    """Return the pairs of a window from all of a series, which stand in event time."""
+    kind, _, size = window.partition(":")
+    if kind == "all":
+        return pairs
+    if kind == "last":
+        return pairs[-int(size) :]
+    days = [None if (at := p.outcome.measured_at) is None else at // DAY_US for p in pairs]
+    first = None if days[-1] is None else days[-1] - int(size) + 1
+    return [
+        pair
+        for pair, day in zip(pairs, days, strict=True)
+        if day is not None and first is not None and day >= first
+    ]
+
+
 def comparable(pair: LivePair) -> bool:
     prediction, outcome = pair.prediction, pair.outcome
     if pair.status != "paired" or outcome.qualifier not in (None, "="):
@@ -115,31 +132,38 @@ def batch(lane: "Lane", events: Iterable[AnyEvent]) -> dict[Window, dict[str, fl
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of scikit-learn, on windows of one class
         return {
-            (*name, window): of_pairs(pairs[-size:] if size else pairs)
+            (*name, window): of_pairs(held)
             for name, pairs in series.items()
-            for window, size in WINDOWS.items()
+            for window in WINDOWS
+            if (held := in_window(window, pairs))
         }
 
 
 class Lane:
     """Join and monitor with their stores, and what readers of the metrics hold as the last word."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: Options | None = None) -> None:
+        self._options = options or Options()
         self.store = MemoryStore()
         self._join_store = MemoryStore()
         self._join = Join(CODEC)
-        self.monitor = Monitor()
+        self.monitor = Monitor(self._options)
         self._sequence = 0
         self.latest: dict[Window, dict[str, Metric]] = {}
         self.pair_ids: dict[tuple[str, str], str] = {}
 
     def feed(self, event: AnyEvent) -> None:
         self._sequence += 1
-        for pair in self._join.process(event, self._sequence, self._join_store):
-            assert isinstance(pair, Pair)
-            if pair.status != "retracted":
-                self.pair_ids[pair.prediction.event_id, pair.outcome.event_id] = pair.pair_id
-            self.monitor.process(pair, self._sequence, self.store)
+        for said in self._join.process(event, self._sequence, self._join_store):
+            if isinstance(said, Pair):
+                if said.status != "retracted":
+                    self.pair_ids[said.prediction.event_id, said.outcome.event_id] = said.pair_id
+                self.take(said)
+
+    def take(self, pair: Pair) -> None:
+        """Give the monitor a pair, as the next event of its log."""
+        self._sequence += 1
+        self.monitor.process(pair, self._sequence, self.store)
 
     def flush(self, quiet: bool) -> list[Event]:
         said = self.monitor.flush(self.store, quiet)
@@ -150,7 +174,7 @@ class Lane:
 
     def restart(self) -> None:
         """Go on as another worker does that takes the lane over after a checkpoint."""
-        self.monitor = Monitor()
+        self.monitor = Monitor(self._options)
 
     def _take(self, metric: Metric) -> None:
         """Keep the higher row_version, and of equal ones the later, as ClickHouse does."""

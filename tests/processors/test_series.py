@@ -5,9 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.pairing import pair_of
-from processors.series import Scored, SeriesName, scored, series_of
+from processors.series import Compared, Scored, SeriesName, scored, series_of
 from processors.series_state import SeriesState
-from schemas.errors import InvalidValueError
+from processors.store import MemoryStore
+from processors.window_sums import terms_of
+from schemas.errors import InvalidValueError, RefusedStateError
 from schemas.events import CONTEXT_FIELDS, AssayContext, Outcome, Prediction
 from schemas.validation import check_outcome, check_prediction
 
@@ -98,6 +100,26 @@ records = st.builds(
 @given(records)
 def test_a_record_comes_back_as_it_was(record: Scored) -> None:
     assert Scored.from_bytes(record.to_bytes()) == record
+    assert Compared.from_bytes(record.compared.to_bytes()) == record.compared
+
+
+@pytest.mark.parametrize("data", [b"", b"no", b"\x91\x01", b"\x98" + b"\xa1\xff" * 8])
+def test_damage_is_refused(data: bytes) -> None:
+    for kind in (Scored, Compared):
+        with pytest.raises(RefusedStateError):
+            kind.from_bytes(data)
+
+
+def change(state: SeriesState, record: Scored, by: int, store: MemoryStore) -> None:
+    pair = record.compared
+    step = state.add if by > 0 else state.remove
+    step(pair, terms_of(pair), record.at, 1, store)
+
+
+def records_of(state: SeriesState, store: MemoryStore) -> list[tuple[bytes, bytes]]:
+    state.changed, state.sequence = 0, 1
+    state.save(store)
+    return list(store.scan(b""))
 
 
 @settings(max_examples=25, deadline=None)
@@ -106,21 +128,36 @@ def test_a_state_comes_back_and_forgets_what_is_removed(
     given_records: list[Scored], data: st.DataObject
 ) -> None:
     name = SeriesName("1", None, None)
-    state = SeriesState(name)
+    state, store = SeriesState(b"net", name), MemoryStore()
     for record in given_records:
-        state.add(record, 1)
-    again = SeriesState.from_bytes(name, state.to_bytes())
-    assert again.to_bytes() == state.to_bytes()
+        change(state, record, 1, store)
+    state.save(store)
+    again, store_again = SeriesState.load(b"net", name, store), MemoryStore()
+    for key, value in store.scan(b""):
+        store_again.put(key, value)
+    assert records_of(again, store_again) == records_of(state, store)
     places = data.draw(st.sets(st.sampled_from(range(len(given_records))))) if given_records else ()
     rest = [given_records[place] for place in places]
     gone = list(given_records)
     for record in rest:
         gone.remove(record)
     for record in gone:
-        again.remove(record, 2)
-    fresh = SeriesState(name)
+        change(again, record, -1, store_again)
+    fresh, store_fresh = SeriesState(b"net", name), MemoryStore()
     for record in rest:
-        fresh.add(record, 3)
-    assert again.n == fresh.n
-    assert again.moments == fresh.moments
-    assert again.confusion == fresh.confusion
+        change(fresh, record, 1, store_fresh)
+    # The sums of every day included: a day without pairs has no record.
+    assert records_of(again, store_again) == records_of(fresh, store_fresh)
+
+
+def test_what_is_published_and_the_watch_come_back() -> None:
+    name, store = SeriesName("1", "reagent_batch", "L1"), MemoryStore()
+    state = SeriesState(b"net", name)
+    for number in range(70):
+        state.watch.update(number % 9 - 4.0, number)
+    state.published = frozenset({("all", "rmse"), ("all", "n"), ("last:50", "n")})
+    state.save(store)
+    again = SeriesState.load(b"net", name, store)
+    assert again.published == state.published
+    assert again.watch.reference == state.watch.reference
+    assert again.watch.detector_states() == state.watch.detector_states()

@@ -40,6 +40,22 @@ def test_counts_are_those_of_what_stayed(
 
 
 @settings(deadline=None)
+@given(label_pairs, label_pairs)
+def test_a_merge_is_the_window_of_all_pairs_and_goes_on(
+    some: list[tuple[str, str]], others: list[tuple[str, str]]
+) -> None:
+    merged, other = window_of(some), window_of(others)
+    merged.merge(other)
+    assert other == window_of(others)
+    assert dict(merged.counts) == Counter(some + others)
+    assert merged.n == len(some) + len(others)
+    for pair in others:
+        merged.revert(*pair)
+    assert merged == window_of(some)
+    assert other == window_of(others)
+
+
+@settings(deadline=None)
 @given(label_pairs)
 def test_bytes_round_trip(pairs: list[tuple[str, str]]) -> None:
     window = window_of(pairs)

@@ -79,6 +79,25 @@ def test_terms_are_shared_by_windows_of_any_scale(
 
 
 @settings(deadline=None)
+@given(st.lists(any_pairs, max_size=4), any_pairs)
+def test_a_merge_is_the_window_of_all_pairs_and_goes_on(
+    parts: list[list[tuple[float, float]]], more: list[tuple[float, float]]
+) -> None:
+    merged, every = Moments(), [pair for part in parts for pair in part]
+    for part in parts:
+        other = window_of(part)
+        merged.merge(other)
+        assert other.to_bytes() == window_of(part).to_bytes()
+    assert merged.n == len(every)
+    assert merged.to_bytes() == window_of(every).to_bytes()
+    for pair in more:
+        merged.update(*pair)
+    for pair in every:
+        merged.revert(*pair)
+    assert merged.to_bytes() == window_of(more).to_bytes()
+
+
+@settings(deadline=None)
 @given(st.lists(st.tuples(any_double, any_double), min_size=1, max_size=12))
 def test_means_are_the_nearest_double_to_the_rational(pairs: list[tuple[float, float]]) -> None:
     window = window_of(pairs)

@@ -2,13 +2,21 @@
 
 import random
 
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm, rankdata
 
-from processors.watch import REFERENCE_PAIRS, Watch, normal_score
+from processors.detectors import State
+from processors.normal_scores import normal_score
+from processors.record_layout import RecordLayout
+from processors.watch import REFERENCE_PAIRS, Watch
+
+DETECTORS = RecordLayout(dict[str, State])
+
+
+def stored_and_read(watch: Watch) -> Watch:
+    return Watch(watch.reference, DETECTORS.unpack(DETECTORS.pack(watch.detector_states())))
 
 
 @settings(deadline=None)
@@ -64,7 +72,7 @@ def test_a_watch_that_is_stored_at_every_point_sees_the_same(shift: float, unsta
     uninterrupted, stored = Watch(), Watch()
     for index, error in enumerate(errors):
         at = None if unstated else index
-        stored = Watch(orjson.loads(orjson.dumps(stored.state())))
+        stored = stored_and_read(stored)
         assert stored.update(error, at) == uninterrupted.update(error, at), index
 
 
@@ -77,5 +85,5 @@ def test_a_watch_that_is_stored_once_sees_the_same(stored_after: int) -> None:
     uninterrupted, stored = Watch(), Watch()
     for index, error in enumerate(errors):
         if index == stored_after:
-            stored = Watch(orjson.loads(orjson.dumps(stored.state())))
+            stored = stored_and_read(stored)
         assert stored.update(error, index) == uninterrupted.update(error, index), index

@@ -13,12 +13,15 @@ from schemas.events import (
     EVENT_TYPES,
     Alert,
     AssayContext,
+    Coverage,
     DeadLetter,
     Event,
+    LatePair,
     Metric,
     Outcome,
     Pair,
     Prediction,
+    Tick,
 )
 from schemas.table import SchemaTable, published, unmarked
 
@@ -45,6 +48,10 @@ outcomes = st.builds(
 pairs = st.builds(
     Pair, text, long, text, maybe_text, maybe_number, maybe_number, predictions, outcomes
 )
+ints = st.integers(0, 2**31 - 1)
+late_pairs = st.builds(LatePair, text, long, st.booleans(), predictions, outcomes)
+coverages = st.builds(Coverage, text, text, text, ints, long, long, long, long)
+ticks = st.builds(Tick, ints, long)
 metrics = st.builds(
     Metric,
     *(text, text, text, maybe_text, maybe_text, text, text),
@@ -65,6 +72,9 @@ EVENTS: dict[str, st.SearchStrategy[Any]] = {
     "Prediction": predictions,
     "Outcome": outcomes,
     "Pair": pairs,
+    "LatePair": late_pairs,
+    "Coverage": coverages,
+    "Tick": ticks,
     "Metric": metrics,
     "Alert": alerts,
     "DeadLetter": dead_letters,

@@ -95,4 +95,5 @@ def test_compose_sets_only_settings_that_exist(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_example_is_toml() -> None:
-    assert set(tomllib.loads(EXAMPLE.read_text())) == {"kafka", "clickhouse", "registry", "streams"}
+    sections = {"kafka", "clickhouse", "registry", "streams", "core"}
+    assert set(tomllib.loads(EXAMPLE.read_text())) == sections

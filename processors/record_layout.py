@@ -1,0 +1,46 @@
+"""State records as bytes: msgpack, read back as the type they were written from."""
+
+import logging
+from typing import Generic, TypeVar
+
+import msgspec
+
+from schemas.errors import RefusedStateError
+
+log = logging.getLogger(__name__)
+
+Record = TypeVar("Record")
+
+
+class RecordLayout(Generic[Record]):
+    """How records of one type rest in a store: compact, and checked when they are read.
+
+    The type is a NamedTuple, or a list or dict, of what msgpack knows; a NamedTuple is an array.
+    Equal records give equal bytes. Source: the MessagePack specification, msgpack.org.
+
+    >>> layout = RecordLayout(list[float])
+    >>> layout.unpack(layout.pack([0.1, -2.0]))
+    [0.1, -2.0]
+    """
+
+    def __init__(self, record_type: type[Record]) -> None:
+        self._type = record_type
+        self.pack = msgspec.msgpack.Encoder(order="deterministic").encode
+        self._decode = msgspec.msgpack.Decoder(record_type).decode
+
+    def unpack(self, data: bytes) -> Record:
+        """Return the record that `pack` wrote; RefusedStateError when it is no such record.
+
+        >>> RecordLayout(list[float]).unpack(b"no")
+        Traceback (most recent call last):
+            ...
+        schemas.errors.RefusedStateError: A stored record is damaged; rebuild the store from its \
+topics.
+        """
+        try:
+            return self._decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            log.error("damaged record of %s: %s", self._type, error)
+            raise RefusedStateError(
+                "A stored record is damaged; rebuild the store from its topics."
+            ) from error

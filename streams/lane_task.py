@@ -1,0 +1,130 @@
+"""The task of one lane: its blocks in order, and its checkpoints by the clock."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from schemas.errors import UnavailableError
+from streams.blocks import Block
+from streams.lane import Lane
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BLOCKS_WAITING_MAX = 2
+LOOKS_AT_THE_CLOCK_EVERY_S = 3600.0
+
+
+class LaneTask:
+    """Works one lane's blocks off and closes its checkpoints; the lane runs in a thread of `pool`.
+
+    A checkpoint is made when the interval is over and something was taken, when there was no block
+    for `quiet_after_s`, when a tick is due, and between any two blocks while the lane has work
+    of its own; with no block waiting that work is done without a pause.
+    """
+
+    def __init__(self, lane: Lane, settings: Settings, pool: ThreadPoolExecutor) -> None:
+        self.lane = lane
+        self.blocks: asyncio.Queue[Block] = asyncio.Queue(BLOCKS_WAITING_MAX)
+        self._settings = settings.streams
+        self._pool = pool
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, on_failure: Callable[[BaseException], None]) -> None:
+        """Begin to work."""
+        self._task = asyncio.create_task(self._run())
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                on_failure(error)
+
+        self._task.add_done_callback(ended)
+
+    async def offer(self, block: Block) -> None:
+        """Hand a block over, waiting for room; one that comes after the end is dropped.
+
+        Its records are read again by the lane's next owner.
+        """
+        if self._stopping.is_set():
+            return
+        stopping = asyncio.create_task(self._stopping.wait())
+        putting = asyncio.create_task(self.blocks.put(block))
+        await asyncio.wait({stopping, putting}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        putting.cancel()
+
+    async def _call(self, call: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
+
+    async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        interval_s, quiet_after_s = (
+            self._settings.checkpoint_interval_s,
+            self._settings.quiet_after_s,
+        )
+        due, quiet_at = clock() + interval_s, clock() + quiet_after_s
+        while not self._stopping.is_set():
+            block = await self._next_block(self._idle_s(due - clock(), quiet_at - clock()))
+            if block is not None:
+                await self._call(self.lane.take, block)
+                quiet_at = clock() + quiet_after_s
+            quiet = block is None and self.blocks.empty() and clock() >= quiet_at
+            if quiet or self.lane.due or clock() >= due:
+                await self._checkpoint(quiet)
+                due = clock() + interval_s
+
+    def _idle_s(self, until_due_s: float, until_quiet_s: float) -> float:
+        """Return how long a block may be waited for before there is something else to do."""
+        if self.lane.working:
+            return 0.0
+        idle_s = LOOKS_AT_THE_CLOCK_EVERY_S
+        if self.lane.advanced:
+            idle_s = until_due_s
+        if not self.lane.flushed_quiet:
+            idle_s = min(idle_s, until_quiet_s)
+        if (until_tick_s := self.lane.tick_due_in_s) is not None:
+            idle_s = min(idle_s, until_tick_s)
+        return max(0.0, idle_s)
+
+    async def _next_block(self, timeout_s: float) -> Block | None:
+        """Wait for a block; None when the time is up, or it is to stop."""
+        if not self.blocks.empty():
+            return self.blocks.get_nowait()
+        if timeout_s <= 0:
+            return None
+        stopping = asyncio.create_task(self._stopping.wait())
+        getting = asyncio.create_task(self.blocks.get())
+        await asyncio.wait(
+            {stopping, getting}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        stopping.cancel()
+        if getting.done():
+            return getting.result()
+        getting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            return await getting
+        return None
+
+    async def _checkpoint(self, quiet: bool) -> None:
+        """Close the checkpoint; while a service is away wait for it, and lag grows meanwhile."""
+        while not self._stopping.is_set():
+            try:
+                await self._call(self.lane.checkpoint, quiet)
+                return
+            except UnavailableError as error:
+                log.warning("lane %s waits: %s", self.lane.address, error)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), error.retry_after_s)
+
+    async def hand_over(self) -> None:
+        """Finish the block in hand, commit it, and release the lane."""
+        self._stopping.set()
+        if self._task is not None:
+            await asyncio.wait({self._task})
+        with contextlib.suppress(UnavailableError):  # the next owner reads the input again
+            await self._call(self.lane.checkpoint, False)
+        await self._call(self.lane.close)

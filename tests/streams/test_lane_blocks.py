@@ -1,0 +1,47 @@
+"""Blocks of a partition that no lane has told its place of yet."""
+
+import asyncio
+from typing import Any
+
+import faust
+from aiokafka.structs import ConsumerRecord
+from faust.types import TP
+from yarl import URL
+
+from streams.blocks import Block
+from streams.transport import BlockConsumer, BlockTransport
+
+
+def fetched(partition: int, *offsets: int) -> list[Any]:
+    """Records as aiokafka gives them."""
+    return [
+        ConsumerRecord("t", partition, offset, 0, 0, None, b"", None, 0, 0, ())
+        for offset in offsets
+    ]
+
+
+def test_only_a_partition_that_was_sought_is_handed_on() -> None:
+    handed: list[tuple[int, int, int]] = []
+
+    async def callback(message: Any) -> None:
+        block: Block = message.value
+        handed.append((block.partition, block.start, block.stop))
+
+    async def rebalanced(*_: Any) -> None: ...
+
+    async def story() -> None:
+        url = URL("kafka://127.0.0.1:9")
+        app = faust.App("blocks", broker=str(url))
+        consumer = BlockTransport([url], app).create_consumer(
+            callback, on_partitions_revoked=rebalanced, on_partitions_assigned=rebalanced
+        )
+        assert isinstance(consumer, BlockConsumer)
+        consumer._positions = {TP("t", 0): 3}
+        await consumer._hand_over(TP("t", 0), fetched(0, 4, 5))
+        # Its lane is told of by the next assignment, which seeks it.
+        await consumer._hand_over(TP("t", 1), fetched(1, 7))
+        await consumer._hand_over(TP("t", 0), fetched(0, 6))
+        consumer._thread.thread_loop.close()  # it was never started
+
+    asyncio.run(story())
+    assert handed == [(0, 3, 6), (0, 6, 7)]
