@@ -1,4 +1,8 @@
-"""Events to Kafka: the right topic, key and partition, every one acknowledged or raised."""
+"""Events to Kafka: the right topic, key and partition, every one acknowledged or raised.
+
+The publisher remembers where each event is: one that a revision moves to another molecule or assay
+is taken back under its old key (see `connectors.moved_events`).
+"""
 
 import logging
 import time
@@ -9,6 +13,13 @@ from typing import Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from connectors.event_places import (
+    EventPlaces,
+    EventPlacesInMemory,
+    EventPlacesOnDisk,
+    Remembering,
+)
+from connectors.outbox import Headers, Outbox, Sending
 from schemas.codec import Codec
 from schemas.errors import (
     InvalidValueError,
@@ -17,18 +28,14 @@ from schemas.errors import (
     UnavailableError,
     UserError,
 )
-from schemas.events import DeadLetter, Event, Outcome, Prediction
-from schemas.topics import TOPICS, key_of, partition_of, topic_name
+from schemas.events import DeadLetter, Outcome, Prediction
+from schemas.topics import SHORT_NAMES, key_of, topic_name
 from schemas.validation import EVENT_BYTES_MAX
 
 SOURCE_HEADER = "source"
 _POLL_EVERY = 1_000
 _POLL_S = 0.1
-_SHORT_NAMES = {
-    event_type: short_name
-    for short_name, event_type in TOPICS.items()
-    if event_type in (Prediction, Outcome, DeadLetter)
-}
+_ENTERING = (Prediction, Outcome, DeadLetter)
 _DEFAULTS: dict[str, str | int | bool] = {
     "compression.type": "lz4",
     "linger.ms": 20,
@@ -39,6 +46,8 @@ _FIXED: dict[str, str | int | bool] = {
     "enable.idempotence": True,
     "acks": "all",
     "delivery.report.only.error": True,
+    # The same as schemas.topics.partition_of, without Python's share of the time.
+    "partitioner": "murmur2",
 }
 _DENIED = (
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -50,11 +59,10 @@ _DENIED = (
 log = logging.getLogger(__name__)
 
 Entering = Prediction | Outcome | DeadLetter
-Headers = dict[str, str | bytes | None]
 
 
 class Publisher:
-    """Sends events in the order given, idempotently, with at most 64 MiB waiting.
+    """Sends events in the order given, idempotently, with at most 72 MiB waiting.
 
     Nothing is certain until `flush` returns. Not for several threads at once.
     """
@@ -66,17 +74,20 @@ class Publisher:
         codec: Codec,
         settings: Mapping[str, str | int | float | bool] | None = None,
         timeout_s: float = 30.0,
+        remembering: Remembering | None = None,
     ) -> None:
         """Prepare; the broker is asked for its topics by the first `publish` or by `connect`.
 
         `prefix` is the lab's topic prefix. `settings` are librdkafka's own (security, sizes) and
-        override the defaults here, but not idempotence and acks; None means none. `timeout_s` is
-        how long the broker may be away before UnavailableError. Raises UserError for settings that
-        librdkafka does not take.
+        override the defaults here, but not idempotence, acks and partitioner; None means none.
+        `timeout_s` is how long the broker may be away before UnavailableError. `remembering` says
+        where it is kept at which key each event is; None means in memory, for as long as the
+        publisher lives. Raises UserError for settings that librdkafka does not take.
         """
         self._prefix = prefix
         self._codec = codec
         self._timeout_s = timeout_s
+        self._remembering = remembering
         self._bootstrap_servers = bootstrap_servers
         config: dict[str, str | int | float | bool | object] = {
             **_DEFAULTS,
@@ -90,7 +101,8 @@ class Publisher:
             self._producer = Producer(config)
         except (KafkaException, ValueError) as error:
             raise UserError(f"Kafka's client refuses its settings: {_text(error)}") from error
-        self._targets: dict[type[Event], tuple[str, int]] = {}
+        self._targets: dict[type[Entering], str] = {}
+        self._outbox: Outbox | None = None
         self._failed: Counter[tuple[str | None, int]] = Counter()
         self._first_error: KafkaError | None = None
         self._since_poll = 0
@@ -98,60 +110,76 @@ class Publisher:
     def connect(self) -> None:
         """Ask the broker for the topics that events enter by, and their partitions.
 
-        Raises UnavailableError when the broker does not answer in time and UserError when topics
-        are missing.
+        Raises UnavailableError when the broker does not answer in time, UserError when topics are
+        missing, and RefusedStateError when what was sent before cannot be remembered.
         """
+        self._connected()
+
+    def _connected(self) -> Outbox:
+        if self._outbox is not None:
+            return self._outbox
         try:
-            known = self._producer.list_topics(timeout=self._timeout_s).topics
+            cluster = self._producer.list_topics(timeout=self._timeout_s)
         except KafkaException as error:
             raise self._away(error) from error
-        names = {t: topic_name(self._prefix, short) for t, short in _SHORT_NAMES.items()}
-        missing = sorted(name for name in names.values() if name not in known)
+        names = {t: topic_name(self._prefix, SHORT_NAMES[t]) for t in _ENTERING}
+        missing = sorted(name for name in names.values() if name not in cluster.topics)
         if missing:
             raise UserError(
                 f"Kafka at {self._bootstrap_servers} has no topic {', '.join(missing)}: start the "
                 "stack with `recalibra up` or create them with `recalibra setup`"
             )
-        self._targets = {t: (name, len(known[name].partitions)) for t, name in names.items()}
+        self._targets = names
+        self._outbox = Outbox(self._places(cluster.cluster_id), self._produce)
+        return self._outbox
+
+    def _places(self, cluster_id: str) -> EventPlaces:
+        if self._remembering is None:
+            return EventPlacesInMemory()
+        # Another cluster with the same prefix has other events.
+        return EventPlacesOnDisk(f"{self._prefix}-{cluster_id}", self._remembering)
 
     def publish(self, event: Entering, source: str | None = None) -> None:
         """Hand an event over for sending; `source`, such as "csv:P.csv", goes into a header.
 
         Waits while the queue is full. Raises InvalidValueError for a prediction or outcome of more
-        than EVENT_BYTES_MAX bytes, which is then not sent, and what `connect` and `flush` raise.
+        than EVENT_BYTES_MAX bytes, or one that is at another key in the same revision, which is
+        then not sent, and what `connect` and `flush` raise.
         """
-        if not self._targets:
-            self.connect()
-        topic, partitions = self._targets[type(event)]
-        value = self._codec.encode(event)
-        if len(value) > EVENT_BYTES_MAX and isinstance(event, (Prediction, Outcome)):
-            raise InvalidValueError(
-                f"the event has {len(value)} bytes; {EVENT_BYTES_MAX} are allowed"
-            )
-        key = key_of(event)
-        headers: Headers | None = {SOURCE_HEADER: source.encode()} if source else None
-        self._produce(topic, partition_of(key, partitions), key, value, headers)
+        outbox = self._outbox or self._connected()
+        sending = self._sending(event, source)
+        if isinstance(event, DeadLetter):
+            self._produce(sending)
+        else:
+            if len(sending.value) > EVENT_BYTES_MAX:
+                raise InvalidValueError(
+                    f"the event has {len(sending.value)} bytes; {EVENT_BYTES_MAX} are allowed"
+                )
+            for retraction in outbox.admit(event, sending.key):
+                outbox.add(self._sending(retraction, source))
+            outbox.add(sending)
+            if outbox.full:
+                self.flush()
         self._since_poll += 1
         if self._since_poll >= _POLL_EVERY:
             self._since_poll = 0
             self._producer.poll(0)
             self._raise_failed()
 
-    def _produce(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes,
-        value: bytes,
-        headers: Headers | None,
-    ) -> None:
+    def _sending(self, event: Entering, source: str | None) -> Sending:
+        headers: Headers | None = {SOURCE_HEADER: source.encode()} if source else None
+        topic, value = self._targets[type(event)], self._codec.encode(event)
+        return Sending(topic, key_of(event), value, headers)
+
+    def _produce(self, sending: Sending) -> None:
+        topic, key, value, headers = sending
         # Each message in a full queue is sent or given up within delivery.timeout.ms; the slack
         # lets librdkafka's own report of it come first.
         deadline = time.monotonic() + 2 * self._timeout_s
         while True:
             try:
                 self._producer.produce(
-                    topic, value, key, partition, on_delivery=self._reported, headers=headers
+                    topic, value, key, on_delivery=self._reported, headers=headers
                 )
                 return
             except BufferError:
@@ -172,6 +200,8 @@ class Publisher:
     def _raise_failed(self) -> None:
         if self._first_error is None:
             return
+        if self._outbox is not None:
+            self._outbox.unsettle()
         failed, first = self._failed, self._first_error
         self._failed, self._first_error = Counter(), None
         for (topic, code), count in failed.items():
@@ -205,10 +235,23 @@ class Publisher:
         Raises UnavailableError, OursError or UserError when one was not; all of those may be sent
         again.
         """
+        if self._outbox is not None:
+            self._outbox.empty()
         left = self._producer.flush(2 * self._timeout_s)
         self._raise_failed()
         if left:
+            if self._outbox is not None:
+                self._outbox.unsettle()
             raise self._away(None)
+        if self._outbox is not None:
+            self._outbox.settle()
+
+    def close(self) -> None:
+        """Drop what was not flushed and let go of every file; the publisher is of no more use."""
+        self._producer.purge()
+        if self._outbox is not None:
+            self._outbox.close()
+            self._outbox = None
 
     def __enter__(self) -> Self:
         return self
@@ -219,11 +262,12 @@ class Publisher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Flush, or drop what still waits when the block failed."""
-        if kind is None:
-            self.flush()
-        else:
-            self._producer.purge()
+        """Flush, or drop what still waits when the block failed; then close."""
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            self.close()
 
 
 def _text(error: Exception) -> str:

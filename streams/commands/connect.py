@@ -1,8 +1,12 @@
 """`recalibra connect`: events from elsewhere into Kafka."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from streams.settings import CoreSettings
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 BAD_ROWS_SHOWN_MAX = 20
@@ -34,10 +38,13 @@ def connect_csv(predictions: Path | None, outcomes: Path | None, as_json: bool) 
     Example:
       recalibra connect csv --predictions P.csv --outcomes O.csv
     """
+    from datetime import UTC, datetime
+
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from connectors.csv_send import send_csv
+    from connectors.event_places import Remembering
     from connectors.publisher import Publisher
     from schemas.errors import SettingsError
     from streams.addresses import kafka_resolved
@@ -55,6 +62,11 @@ def connect_csv(predictions: Path | None, outcomes: Path | None, as_json: bool) 
         settings.kafka.topic_prefix,
         make_codec(settings.registry),
         client_settings(settings.kafka),
+        remembering=Remembering(
+            settings.state_dir / "publisher",
+            datetime.now(UTC).date(),
+            _kept_days(settings.core),
+        ),
     )
     shown = 0
 
@@ -75,7 +87,7 @@ def connect_csv(predictions: Path | None, outcomes: Path | None, as_json: bool) 
         transient=True,
         disable=not console.is_terminal,
     )
-    with bar:
+    with publisher, bar:
         task = bar.add_task("sending", total=None)
         report = send_csv(
             predictions,
@@ -95,3 +107,11 @@ def connect_csv(predictions: Path | None, outcomes: Path | None, as_json: bool) 
             f"{file['file_name']}: {file['rows']} rows, {file['sent']} sent, "
             f"{file['dead_letters']} to the dead letters"
         )
+
+
+def _kept_days(core: "CoreSettings") -> int:
+    """Return after how many days no lane and no input topic can hold what was sent."""
+    from streams.kafka_access import INPUT_RETENTION_MS
+
+    retention_days = max(core.retention_days, *core.retention_days_by_assay.values(), 0)
+    return max(2 * retention_days + core.slack_days, int(INPUT_RETENTION_MS) // 86_400_000)

@@ -7,6 +7,7 @@ import pytest
 from pipeline_lab import PipelineLab
 
 from streams.local.stack import LocalStack
+from streams.supervisor import Supervisor
 
 
 @pytest.fixture
@@ -20,3 +21,13 @@ def storing_lab(stack: LocalStack, tmp_path: Path) -> Iterator[PipelineLab]:
     """A lab with a ClickHouse that no other test uses."""
     with LocalStack(tmp_path / "clickhouse", kafka=False) as clickhouse:
         yield PipelineLab(stack, tmp_path, clickhouse)
+
+
+@pytest.fixture(scope="module")
+def joining(
+    stack: LocalStack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[PipelineLab, Supervisor]]:
+    """One running join for the tests of a module."""
+    lab = PipelineLab(stack, tmp_path_factory.mktemp("joining"))
+    with lab.stages("join") as running:
+        yield lab, running

@@ -11,15 +11,25 @@ from confluent_kafka import Consumer, TopicPartition
 
 from connectors.publisher import Publisher
 from schemas.codec import Codec
-from schemas.events import Alert, DeadLetter, Event, Metric, Outcome, Pair, Prediction
+from schemas.events import (
+    Alert,
+    AssayContext,
+    DeadLetter,
+    Event,
+    Metric,
+    Outcome,
+    Pair,
+    Prediction,
+)
 from schemas.table import SchemaTable
 from schemas.topics import TOPICS, topic_name
 from streams.addresses import as_environment, with_stack
 from streams.clickhouse_access import asking, ensure_tables
 from streams.kafka_access import client_settings, ensure_topics
 from streams.local.stack import LocalStack
-from streams.settings import KafkaSettings, Settings, StreamSettings
+from streams.settings import CoreSettings, KafkaSettings, Settings, StreamSettings
 from streams.supervisor import Supervisor
+from streams.topic_reader import TopicReader
 
 DEADLINE_S = 60.0
 CODEC = Codec(SchemaTable())
@@ -27,16 +37,25 @@ E = TypeVar("E", Pair, Metric, Alert, DeadLetter, Prediction, Outcome)
 
 
 class PipelineLab:
-    """One topic prefix of its own; `clickhouse` is a stack of its own for what is stored."""
+    """One topic prefix of its own.
+
+    `clickhouse` is a stack of its own for what is stored; `core` is what the lab chooses about
+    join and monitor.
+    """
 
     def __init__(
-        self, stack: LocalStack, folder: Path, clickhouse: LocalStack | None = None
+        self,
+        stack: LocalStack,
+        folder: Path,
+        clickhouse: LocalStack | None = None,
+        core: CoreSettings | None = None,
     ) -> None:
         name = f"t{uuid.uuid4().hex[:10]}"
         settings = Settings(
             state_dir=folder,
             kafka=KafkaSettings(topic_prefix=name),
             streams=StreamSettings(session_timeout_s=6.0),
+            core=core or CoreSettings(),
         )
         if clickhouse is not None:
             stored = with_stack(settings, clickhouse.addresses).clickhouse
@@ -72,30 +91,8 @@ class PipelineLab:
 
     def committed(self, short: str) -> list[tuple[int, int, bytes | None, bytes]]:
         """Every committed record of a topic: partition, offset, key, value."""
-        topic = topic_name(self.prefix, short)
-        consumer = Consumer(
-            client_settings(self.settings.kafka)
-            | {
-                "group.id": uuid.uuid4().hex,
-                "isolation.level": "read_committed",
-                "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,
-            }
-        )
-        partitions = range(self.settings.kafka.partitions)
-        consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
-        found, at_end = [], set()
-        deadline = time.monotonic() + DEADLINE_S
-        while len(at_end) < len(partitions):
-            assert time.monotonic() < deadline, f"the end of {topic} was not reached"
-            for message in consumer.consume(5_000, 0.2):
-                if message.error():
-                    at_end.add(message.partition())
-                else:
-                    value = message.value() or b""
-                    found.append((message.partition(), message.offset(), message.key(), value))
-        consumer.close()
-        return found
+        records = TopicReader(self.settings.kafka).records(topic_name(self.prefix, short))
+        return [(m.partition(), m.offset(), m.key(), m.value() or b"") for m in records]
 
     def end(self, short: str) -> int:
         """The sum of a topic's last stable offsets: at least its records, plus markers."""
@@ -126,6 +123,17 @@ class PipelineLab:
         """Ask ClickHouse."""
         with asking(self.settings.clickhouse) as client:
             return [tuple(row) for row in client.query(sql).result_rows]
+
+
+def prediction(molecule: str, **changes: object) -> Prediction:
+    """A prediction of its own for a molecule."""
+    event = Prediction(uuid.uuid4().hex, 0, False, molecule, "a", AssayContext(), "net", "1", 1.5)
+    return event._replace(**changes)  # type: ignore[arg-type]
+
+
+def outcome(molecule: str) -> Outcome:
+    """An outcome of its own for a molecule."""
+    return Outcome(uuid.uuid4().hex, 0, False, molecule, "a", AssayContext("L1"), 1.0)
 
 
 def await_that(holds: Callable[[], bool], supervisor: Supervisor | None = None) -> None:

@@ -2,42 +2,23 @@
 
 import struct
 import uuid
-from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from pipeline_lab import CODEC, PipelineLab, await_that
+from pipeline_lab import CODEC, PipelineLab, await_that, outcome, prediction
 
-from schemas.events import AssayContext, DeadLetter, Outcome, Pair, Prediction
+from schemas.events import DeadLetter, Pair
 from schemas.topics import key_of, partition_of, topic_name
 from schemas.validation import EVENT_BYTES_MAX
-from streams.local.stack import LocalStack
 from streams.supervisor import Supervisor
 
 
-@pytest.fixture(scope="module")
-def joining(
-    stack: LocalStack, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[PipelineLab, Supervisor]]:
-    """One running join for the tests of this module."""
-    lab = PipelineLab(stack, tmp_path_factory.mktemp("joining"))
-    with lab.stages("join") as running:
-        yield lab, running
-
-
-def prediction(molecule: str, **changes: object) -> Prediction:
-    event = Prediction(uuid.uuid4().hex, 0, False, molecule, "a", AssayContext(), "net", "1", 1.5)
-    return event._replace(**changes)  # type: ignore[arg-type]
-
-
-def outcome(molecule: str) -> Outcome:
-    return Outcome(uuid.uuid4().hex, 0, False, molecule, "a", AssayContext("L1"), 1.0)
-
-
-def send(lab: PipelineLab, short: str, messages: list[dict[str, object]], **settings: str) -> None:
+def send(lab: PipelineLab, short: str, messages: list[dict[str, Any]], **settings: str) -> None:
     producer = Producer({"bootstrap.servers": str(lab.settings.kafka.bootstrap_servers)} | settings)
     for message in messages:
-        producer.produce(topic_name(lab.prefix, short), **message)  # type: ignore[arg-type]
+        producer.produce(topic_name(lab.prefix, short), **message)
     assert producer.flush(30) == 0
 
 
@@ -73,7 +54,7 @@ def test_a_record_on_a_wrong_key_and_partition_still_meets_its_outcome(
         wrong = {"key": b"sample-17", "value": CODEC.encode(event)}
         send(lab, "predictions", [wrong | {"partition": (right + 1) % partitions}])
         lab.publish([outcome(molecule)])
-        await_that(lambda m=molecule: paired(lab, m), running)
+        await_that(partial(paired, lab, molecule), running)
 
 
 RUBBISH: dict[str, tuple[bytes | None, str]] = {

@@ -3,11 +3,12 @@
 import random
 import re
 import shutil
+import time
 
 import psutil
 from pipeline_lab import CODEC, PipelineLab, await_that, newest_metrics
 
-from schemas.events import AssayContext, Metric, Outcome, Pair, Prediction
+from schemas.events import AssayContext, Metric, Outcome, Pair, Prediction, Tick
 from streams.replay import Replay
 
 EVENTS = 20_000
@@ -49,7 +50,9 @@ def mixed_events(seed: int = 7) -> list[Prediction | Outcome]:
 def replayed(events: list[Prediction | Outcome]) -> tuple[dict[str, Pair], list[Metric]]:
     pairs: dict[str, Pair] = {}
     metrics: list[Metric] = []
-    for event in Replay(CODEC).run(events):
+    # Lanes on the broker are told the time, by which predictions of 1970 have expired.
+    now = Tick(0, time.time_ns() // 1_000)
+    for event in Replay(CODEC).run([now, *events]):
         if isinstance(event, Pair):
             pairs[event.pair_id] = event
         elif isinstance(event, Metric):
