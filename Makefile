@@ -1,15 +1,20 @@
 # make demo    the main job on real values          make demo DEMO="--once --json"
 # make test    every test, with a real broker and ClickHouse
 # make check   style, types and imports
+# make faults  kill, stop and cut off the stages: make faults SEEDS=20 FIRST=1
 # make lock    renew both locks after a change of pyproject.toml
+# make bench   this project beside other engines    make bench BENCH="--small"
 .POSIX:
 .SILENT:
-.PHONY: demo test check lock install install-dev clean
+.PHONY: demo test check faults lock bench install install-dev clean
 
 PYTHON = python3
 UV_VERSION = 0.13.9
 DEMO =
+BENCH =
 TESTS =
+SEEDS = 20
+FIRST = 1
 BIN = .venv/bin
 
 demo: install
@@ -24,6 +29,9 @@ check: install-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+faults: install-dev
+	$(BIN)/python tests/faults/run.py --seeds $(SEEDS) --first $(FIRST)
+
 install: .venv/installed
 install-dev: .venv/installed-dev
 
@@ -37,6 +45,15 @@ install-dev: .venv/installed-dev
 
 lock:
 	PYTHON='$(PYTHON)' UV_VERSION=$(UV_VERSION) sh .ci/lock
+
+# Without the network the engines that are there are measured all the same.
+bench: install
+	$(MAKE) -s .tools/peers/installed || true
+	$(BIN)/python -m benchmarks $(BENCH)
+
+.tools/peers/installed: benchmarks/requirements-peers.lock
+	PYTHON='$(PYTHON)' UV_VERSION=$(UV_VERSION) sh .ci/peers install
+	touch $@
 
 clean:
 	rm -rf .venv .tools .recalibra

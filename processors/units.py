@@ -3,6 +3,7 @@
 import math
 import re
 from functools import lru_cache
+from tokenize import TokenError
 
 from schemas.errors import InvalidValueError
 
@@ -21,14 +22,16 @@ def _line(unit: str, into: str) -> Line | None:
     """Return (factor, offset), value_into = factor · value + offset; None if there is none."""
     if not all(len(u) <= UNIT_CHARACTERS_MAX and _UNIT.fullmatch(u) for u in (unit, into)):
         return None
-    import pint  # slow to import, and most labs never mix units
+    # Slow to import, and most labs never mix units.
+    from pint import PintError
 
-    registry = pint.get_application_registry()
+    from processors.unit_registry import REGISTRY
+
     try:
         zero, ten, twenty = (
-            float(registry.Quantity(value, unit).to(into).magnitude) for value in (0.0, 10.0, 20.0)
+            float(REGISTRY.Quantity(value, unit).to(into).magnitude) for value in (0.0, 10.0, 20.0)
         )
-    except Exception:  # pint raises tokenizer and syntax errors beside its own
+    except (PintError, SyntaxError, TokenError, ValueError):  # pint's parser raises Python's own
         return None
     if not math.isclose(twenty - ten, ten - zero, rel_tol=1e-9):
         return None  # a logarithmic unit: no line

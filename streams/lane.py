@@ -7,6 +7,7 @@ a worker that dies leaves no open transaction behind that readers would have to 
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 from processors.processor import Processor
@@ -64,6 +65,8 @@ class Lane:
         self._advanced = False
         self._flushed_quiet = False
         self.restored = 0
+        # By the monotonic clock; None while no commit is under way.
+        self.committing_since_s: float | None = None
 
     def open(self) -> None:
         """Take the lane over: fence whoever had it, then restore the store. Blocks for seconds.
@@ -231,9 +234,11 @@ class Lane:
         if not (self._advanced or changes or self._outgoing):
             return False
         offsets = packed(self.next_offsets)
+        self.committing_since_s = time.monotonic()
         position = self._log.commit(
             Checkpoint(self._outgoing, changes, dict(self.next_offsets), offsets)
         )
+        self.committing_since_s = None
         self._store.commit(offsets, position, now_us)
         self._outgoing.clear()
         self._advanced = False

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from schemas.errors import UnavailableError
+from schemas.errors import OursError, UnavailableError
 from streams.blocks import Block
 from streams.lane import Lane
 from streams.settings import Settings
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 
 BLOCKS_WAITING_MAX = 2
 LOOKS_AT_THE_CLOCK_EVERY_S = 3600.0
+# Past the time-out of a transaction (15 s) a commit that has not answered never will.
+COMMIT_STUCK_S = 20.0
 
 
 class LaneTask:
@@ -113,12 +116,29 @@ class LaneTask:
         """Close the checkpoint; while a service is away wait for it, and lag grows meanwhile."""
         while not self._stopping.is_set():
             try:
-                await self._call(self.lane.checkpoint, quiet)
+                await self._watched(self._call(self.lane.checkpoint, quiet))
                 return
             except UnavailableError as error:
                 log.warning("lane %s waits: %s", self.lane.address, error)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), error.retry_after_s)
+
+    async def _watched(self, call: Coroutine[Any, Any, Any]) -> None:
+        """Await a checkpoint; raises OursError when its commit hangs.
+
+        librdkafka does not keep its time-outs when the broker goes away in the middle of a
+        transaction. By then the transaction has timed out: the next owner finds out how it ended.
+        """
+        task = asyncio.create_task(call)
+        while not task.done():
+            await asyncio.wait({task}, timeout=COMMIT_STUCK_S / 10)
+            since_s = self.lane.committing_since_s
+            if since_s is not None and time.monotonic() - since_s > COMMIT_STUCK_S:
+                raise OursError(
+                    f"lane {self.lane.address} has waited {COMMIT_STUCK_S:g} s for a commit; it "
+                    "begins again from its last checkpoint"
+                )
+        task.result()
 
     async def hand_over(self) -> None:
         """Finish the block in hand, commit it, and release the lane."""

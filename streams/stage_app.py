@@ -29,6 +29,7 @@ from streams.lane_store import LaneStore
 from streams.lane_task import LaneTask
 from streams.settings import Settings
 from streams.transport import BlockTransport
+from streams.whole_assignor import WholeAssignor
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +45,13 @@ def wall_clock_us() -> int:
 
 
 class StageFaustApp(faust.App):
-    """A Faust app that hands its lanes over before it leaves its group."""
+    """A Faust app that hands its lanes over before it leaves its group.
+
+    `refuse` ends the process when the group cannot be assigned as it is.
+    """
 
     hand_over: Callable[[], Awaitable[None]]
+    refuse: Callable[[str], NoReturn]
 
     async def _stop_consumer(self) -> None:
         await self.hand_over()
@@ -107,8 +112,10 @@ class StageApp:
             broker_heartbeat_interval=1.0,
             broker_max_poll_records=self._settings.streams.block_records_max,
             consumer_auto_offset_reset="earliest",
+            PartitionAssignor=WholeAssignor,
         )
         app.hand_over = self._stopped
+        app.refuse = lambda reason: self._fail(OursError(reason))
         app.conf.web_enabled = False
         app.transport = BlockTransport([URL(broker) for broker in brokers], app)
         app.on_partitions_revoked.connect(self._revoked)

@@ -7,10 +7,11 @@ when anything fails, and 2 when the settings must be mended first.
 import asyncio
 import logging
 import sys
+import time
 from functools import partial
 
 from processors.topology import TOPOLOGY
-from schemas.errors import RecalibraError, SettingsError, UserError
+from schemas.errors import RecalibraError, SettingsError, UnavailableError, UserError
 from schemas.topics import TOPICS
 from streams.addresses import resolved
 from streams.clickhouse_access import make_sink
@@ -53,6 +54,17 @@ def make_stage(name: str, settings: Settings) -> StageApp:
     raise SettingsError(f"there is no stage {name!r}")
 
 
+def _await_topics(settings: Settings) -> None:
+    """Make sure of the topics; while the broker is away wait for it."""
+    while True:
+        try:
+            ensure_topics(settings.kafka)
+            return
+        except UnavailableError as error:
+            logging.getLogger(__name__).warning("waits: %s", error)
+            time.sleep(error.retry_after_s)
+
+
 def main() -> int:
     """Run the stage that the first argument names until told to stop."""
     logging.basicConfig(
@@ -62,7 +74,7 @@ def main() -> int:
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
         settings = resolved(load_settings())
-        ensure_topics(settings.kafka)
+        _await_topics(settings)
         stage = make_stage(sys.argv[1], settings)
         worker = stage.app.Worker(
             loglevel="ERROR", override_logging=False, redirect_stdouts=False, quiet=True

@@ -161,3 +161,22 @@ def test_a_predicted_value_is_in_the_unit_of_the_pair() -> None:
     pair = last_pair(said_of([P._replace(label="hit"), outcome]))
     if pair.predicted is not None:
         assert (pair.predicted, pair.unit) in ((1500.0, "nM"), (pytest.approx(1.5), "uM"))
+
+
+def test_lanes_that_convert_their_first_pair_at_once_agree() -> None:
+    """In a process of its own: the table of units is made once."""
+    script = """
+import sys, threading
+from processors.units import convert
+sys.setswitchinterval(1e-5)
+together, found = threading.Barrier(4), []
+def lane():
+    together.wait()
+    found.append(convert(1.0, "uM", "nM"))
+threads = [threading.Thread(target=lane) for _ in range(4)]
+[thread.start() for thread in threads], [thread.join() for thread in threads]
+assert len(found) == 4, found
+assert all(abs(value - 1000.0) < 1e-9 for value in found), found
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr

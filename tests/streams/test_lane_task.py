@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
-from schemas.errors import UnavailableError
+import pytest
+
+from schemas.errors import OursError, UnavailableError
 from streams.blocks import Block
 from streams.lane import Lane
 from streams.lane_task import BLOCKS_WAITING_MAX, LaneTask
@@ -25,6 +28,7 @@ class ToldLane:
         self.done: list[str] = []
         self.advanced, self.flushed_quiet = False, True
         self.tick_due_in_s: float | None = None
+        self.committing_since_s: float | None = None
         self.pieces = 0
         self.away = 0
         self.closed = threading.Event()
@@ -182,3 +186,29 @@ def test_a_lane_whose_disk_or_sink_is_away_waits_and_goes_on() -> None:
         await task.hand_over()
 
     tell(lane, story, quiet_after_s=0.05)
+
+
+def test_a_commit_that_hangs_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.lane_task.COMMIT_STUCK_S", 0.1)
+    let_go = threading.Event()
+
+    class HangingLane(ToldLane):
+        def checkpoint(self, quiet: bool) -> bool:
+            self.committing_since_s = time.monotonic()
+            let_go.wait(DEADLINE_S)
+            return True
+
+    async def story() -> BaseException:
+        failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        with ThreadPoolExecutor(2) as pool:
+            task = LaneTask(cast(Lane, HangingLane()), Settings(), pool)
+            task.start(lambda error: failed.set_result(error))
+            await task.offer(Block("t", 0, 0, 1, 0, []))
+            try:
+                return await asyncio.wait_for(failed, DEADLINE_S)
+            finally:
+                let_go.set()
+
+    error = asyncio.run(story())
+    assert isinstance(error, OursError)
+    assert "commit" in str(error)
