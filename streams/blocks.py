@@ -1,5 +1,6 @@
 """A block: the records of one partition that one fetch returned, the unit of all work."""
 
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 
@@ -24,3 +25,15 @@ class Block(NamedTuple):
     stop: int
     epoch: int
     records: list[Record]
+
+    def parts(self, records_max: int) -> Iterator["Block"]:
+        """Yield the block in parts of up to `records_max` records, without a gap between them."""
+        start = self.start
+        for first in range(0, len(self.records), records_max):
+            records = self.records[first : first + records_max]
+            is_last = first + records_max >= len(self.records)
+            stop = self.stop if is_last else records[-1].offset + 1
+            yield self._replace(start=start, stop=stop, records=records)
+            start = stop
+        if not self.records:
+            yield self

@@ -16,6 +16,7 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 BLOCKS_WAITING_MAX = 2
+PART_RECORDS_MAX = 250
 LOOKS_AT_THE_CLOCK_EVERY_S = 3600.0
 # Past the time-out of a transaction (15 s) a commit that has not answered never will.
 COMMIT_STUCK_S = 20.0
@@ -36,6 +37,7 @@ class LaneTask:
         self._pool = pool
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._due_at = 0.0
 
     def start(self, on_failure: Callable[[BaseException], None]) -> None:
         """Begin to work."""
@@ -65,20 +67,28 @@ class LaneTask:
 
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
-        interval_s, quiet_after_s = (
-            self._settings.checkpoint_interval_s,
-            self._settings.quiet_after_s,
-        )
-        due, quiet_at = clock() + interval_s, clock() + quiet_after_s
+        quiet_after_s = self._settings.quiet_after_s
+        self._due_at = clock() + self._settings.checkpoint_interval_s
+        quiet_at = clock() + quiet_after_s
         while not self._stopping.is_set():
-            block = await self._next_block(self._idle_s(due - clock(), quiet_at - clock()))
+            idle_s = self._idle_s(self._due_at - clock(), quiet_at - clock())
+            block = await self._next_block(idle_s)
             if block is not None:
-                await self._call(self.lane.take, block)
+                await self._take(block)
                 quiet_at = clock() + quiet_after_s
             quiet = block is None and self.blocks.empty() and clock() >= quiet_at
-            if quiet or self.lane.due or clock() >= due:
+            if quiet or self.lane.due or clock() >= self._due_at:
                 await self._checkpoint(quiet)
-                due = clock() + interval_s
+
+    async def _take(self, block: Block) -> None:
+        """Take a block part by part: slow events hold up neither checkpoints nor a hand-over."""
+        clock = asyncio.get_running_loop().time
+        for part in block.parts(PART_RECORDS_MAX):
+            if self._stopping.is_set():  # the next owner reads the rest
+                return
+            if clock() >= self._due_at:
+                await self._checkpoint(quiet=False)
+            await self._call(self.lane.take, part)
 
     def _idle_s(self, until_due_s: float, until_quiet_s: float) -> float:
         """Return how long a block may be waited for before there is something else to do."""
@@ -117,6 +127,8 @@ class LaneTask:
         while not self._stopping.is_set():
             try:
                 await self._watched(self._call(self.lane.checkpoint, quiet))
+                interval_s = self._settings.checkpoint_interval_s
+                self._due_at = asyncio.get_running_loop().time() + interval_s
                 return
             except UnavailableError as error:
                 log.warning("lane %s waits: %s", self.lane.address, error)

@@ -13,7 +13,7 @@ from functools import partial
 from processors.topology import TOPOLOGY
 from schemas.errors import RecalibraError, SettingsError, UnavailableError, UserError
 from schemas.topics import TOPICS
-from streams.addresses import resolved
+from streams.addresses import kafka_resolved, resolved
 from streams.clickhouse_access import make_sink
 from streams.kafka_access import ensure_topics
 from streams.schema_ids import make_codec
@@ -73,7 +73,9 @@ def main() -> int:
     for noisy in ("faust", "mode", "aiokafka", "kafka"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
-        settings = resolved(load_settings())
+        settings = load_settings()
+        # Only the sink needs ClickHouse.
+        settings = resolved(settings) if sys.argv[1] == "sink" else kafka_resolved(settings)
         _await_topics(settings)
         stage = make_stage(sys.argv[1], settings)
         worker = stage.app.Worker(

@@ -21,7 +21,7 @@ def command(stages: str, processes: int) -> None:
       recalibra worker --stages join --processes 2
     """
     from schemas.errors import SettingsError
-    from streams.addresses import as_environment, resolved
+    from streams.addresses import as_environment, kafka_resolved, resolved
     from streams.clickhouse_access import ensure_tables
     from streams.kafka_access import ensure_topics
     from streams.settings import load_settings
@@ -35,7 +35,8 @@ def command(stages: str, processes: int) -> None:
             f"there is no stage {', '.join(unknown) or stages!r}; there are "
             f"{', '.join(stage_names())}"
         )
-    settings = resolved(load_settings())
+    settings = load_settings()
+    settings = resolved(settings) if "sink" in wanted else kafka_resolved(settings)
     ensure_topics(settings.kafka)
     if "sink" in wanted:
         ensure_tables(settings.clickhouse)

@@ -49,11 +49,12 @@ class PipelineLab:
         folder: Path,
         clickhouse: LocalStack | None = None,
         core: CoreSettings | None = None,
+        partitions: int = 4,
     ) -> None:
         name = f"t{uuid.uuid4().hex[:10]}"
         settings = Settings(
             state_dir=folder,
-            kafka=KafkaSettings(topic_prefix=name),
+            kafka=KafkaSettings(topic_prefix=name, partitions=partitions),
             streams=StreamSettings(session_timeout_s=6.0),
             core=core or CoreSettings(),
         )

@@ -6,6 +6,8 @@ from typing import Any
 import faust
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP
+from hypothesis import given
+from hypothesis import strategies as st
 from yarl import URL
 
 from streams.blocks import Block
@@ -45,3 +47,20 @@ def test_only_a_partition_that_was_sought_is_handed_on() -> None:
 
     asyncio.run(story())
     assert handed == [(0, 3, 6), (0, 6, 7)]
+
+
+@given(st.lists(st.integers(1, 4), max_size=20), st.integers(0, 3), st.integers(1, 6))
+def test_parts_of_a_block_follow_one_another_without_a_gap(
+    steps: list[int], ahead: int, records_max: int
+) -> None:
+    """Offsets have holes where transaction markers stand."""
+    offsets = [10 + sum(steps[:number]) for number in range(1, len(steps) + 1)]
+    stop = (offsets[-1] if offsets else 10) + 1 + ahead
+    block = Block("t", 0, 10, stop, 3, fetched(0, *offsets))
+    parts = list(block.parts(records_max))
+    assert [part.start for part in parts] == [10, *(part.stop for part in parts[:-1])]
+    assert parts[-1].stop == stop
+    assert [record for part in parts for record in part.records] == block.records
+    for part in parts:
+        assert len(part.records) <= records_max
+        assert all(part.start <= record.offset < part.stop for record in part.records)

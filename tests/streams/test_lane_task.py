@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
+from aiokafka.structs import ConsumerRecord
 
 from schemas.errors import OursError, UnavailableError
-from streams.blocks import Block
+from streams.blocks import Block, Record
 from streams.lane import Lane
-from streams.lane_task import BLOCKS_WAITING_MAX, LaneTask
+from streams.lane_task import BLOCKS_WAITING_MAX, PART_RECORDS_MAX, LaneTask
 from streams.settings import Settings, StreamSettings
 
 DEADLINE_S = 10.0
@@ -212,3 +213,35 @@ def test_a_commit_that_hangs_ends_the_process(monkeypatch: pytest.MonkeyPatch) -
     error = asyncio.run(story())
     assert isinstance(error, OursError)
     assert "commit" in str(error)
+
+
+def test_a_long_block_lets_checkpoints_and_a_hand_over_through() -> None:
+    class SteppedLane(ToldLane):
+        """Each part of a block takes longer than a checkpoint is due after."""
+
+        def take(self, block: Block) -> None:
+            time.sleep(0.02)
+            super().take(block)
+
+    records = [
+        cast(Record, ConsumerRecord("t", 0, n, 0, 0, None, b"", None, 0, 0, ()))
+        for n in range(1_000)
+    ]
+    lane = SteppedLane()
+    settings = Settings(streams=StreamSettings(checkpoint_interval_s=0.01))
+
+    async def story() -> None:
+        with ThreadPoolExecutor(2) as pool:
+            task = LaneTask(cast(Lane, lane), settings, pool)
+            task.start(lambda error: None)
+            await task.offer(Block("t", 0, 0, 1_000, 0, records))
+            async with asyncio.timeout(DEADLINE_S):
+                while "checkpoint" not in lane.done:
+                    await asyncio.sleep(0.001)
+                await task.hand_over()
+
+    asyncio.run(story())
+    taken = [what for what in lane.done if what.startswith("take")]
+    assert taken[:2] == ["take 0", f"take {PART_RECORDS_MAX}"][: len(taken)]
+    assert len(taken) < 1_000 / PART_RECORDS_MAX, "the rest was left to the next owner"
+    assert lane.done[-1] == "checkpoint"
