@@ -109,6 +109,25 @@ class Bench:
                     waiting.discard(CODEC.decode(message.value(), Pair).outcome.event_id)
         return time.monotonic() - started
 
+    def take_in(self) -> float:
+        """Wait until every prediction is taken and committed; return the seconds."""
+        started = time.monotonic()
+        kafka = self.settings.kafka
+        group = {"group.id": f"{kafka.topic_prefix}-join", "enable.auto.commit": False}
+        consumer = Consumer(client_settings(kafka) | group)
+        topic = topic_name(kafka.topic_prefix, "predictions")
+        places = [TopicPartition(topic, partition) for partition in range(kafka.partitions)]
+        ends = [consumer.get_watermark_offsets(place, timeout=15)[1] for place in places]
+        while True:
+            self._workers[0].check()
+            committed = consumer.committed(places, timeout=15)
+            if all(at.offset >= end for at, end in zip(committed, ends, strict=True)):
+                consumer.close()
+                return time.monotonic() - started
+            if time.monotonic() - started > DEADLINE_S:
+                raise click.ClickException("the predictions were never all taken in")
+            time.sleep(10 * LOOK_EVERY_S)
+
     @contextmanager
     def workers(self) -> Iterator[None]:
         """Run both workers for the length of the block."""
@@ -164,9 +183,11 @@ def measured(stack: LocalStack, folder: Path, predictions: int, shared: bool) ->
 
     bench.load()
     with bench.workers():
-        note("taking in, first assignment included", bench.probe())
+        note("taking in all predictions", bench.take_in())
+        bench.probe()
         note("at rest", bench.probe())
         note("after kill -9", bench.kill())
+        bench.take_in()
         bench.come_back()
         note("at rest again", bench.probe())
         note("after a stop in good order", bench.leave())
