@@ -22,8 +22,8 @@ MAJORS = (
     "broker_kill",
     "clickhouse_stop",
 )
-EVENTS_MIN, EVENTS_MAX = 5_000, 9_000
-LARGE_EVENTS = 14_000
+EVENTS_MIN, EVENTS_MAX = 4_000, 6_500
+LARGE_EVENTS = 9_000
 
 
 class Trap(NamedTuple):
@@ -95,7 +95,7 @@ def plan_of(seed: int) -> Plan:
         seed=seed,
         events=LARGE_EVENTS if seed % 10 == 4 else rng.randrange(EVENTS_MIN, EVENTS_MAX),
         partitions=8 if seed % 4 == 3 else 4,
-        hot_outcomes=rng.randrange(1_500, 3_000),
+        hot_outcomes=rng.randrange(1_300, 2_200),
         major=major,
         traps=traps,
         wiped=tuple(wiped),
