@@ -1,7 +1,6 @@
 """What outside producers send to Kafka: other codecs, other partitioners, and rubbish."""
 
 import struct
-import uuid
 from functools import partial
 from typing import Any
 
@@ -95,33 +94,6 @@ def test_rubbish_goes_to_the_dead_letters_with_its_reason_and_stops_nothing(
         assert reason in letter.reason, name
         assert (letter.origin, letter.partition) == (topic_name(lab.prefix, "predictions"), place)
     assert running.process_ids and not lab.said, "no stage ended over it"
-
-
-def test_an_aborted_transaction_is_never_seen(joining: tuple[PipelineLab, Supervisor]) -> None:
-    lab, running = joining
-    molecule = "aborted"
-    event = prediction(molecule)
-    key = key_of(event)
-    place = partition_of(key, lab.settings.kafka.partitions)
-    producer = Producer(
-        {
-            "bootstrap.servers": str(lab.settings.kafka.bootstrap_servers),
-            "transactional.id": uuid.uuid4().hex,
-        }
-    )
-    producer.init_transactions(30)
-    producer.begin_transaction()
-    topic = topic_name(lab.prefix, "predictions")
-    producer.produce(topic, CODEC.encode(event._replace(value=-1.0)), key, place)
-    producer.flush(30)
-    producer.abort_transaction(30)
-    producer.begin_transaction()
-    producer.produce(topic, CODEC.encode(event._replace(event_id="kept")), key, place)
-    producer.commit_transaction(30)
-    lab.publish([outcome(molecule)])
-    await_that(lambda: paired(lab, molecule), running)
-    found = [p for p in lab.events("pairs", Pair) if p.prediction.molecule_id == molecule]
-    assert [p.prediction.event_id for p in found] == ["kept"]
 
 
 def test_a_large_dead_letter_is_said_once_and_stored(storing_lab: PipelineLab) -> None:
