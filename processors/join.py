@@ -160,9 +160,9 @@ class Join:
 
     def _conflict(self, loser: Prediction | Outcome, key: bytes) -> DeadLetter:
         kind, payload = type(loser).__name__, self._codec.encode(loser)
-        revision = str(loser.revision)
+        content = str(precedence(loser))
         return DeadLetter(
-            dead_letter_id=digest("conflict", kind, loser.event_id, revision, payload.hex()),
+            dead_letter_id=digest("conflict", kind, loser.event_id, content),
             origin="join",
             partition=None,
             position=self._sequence,

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from processors.join import Join
-from processors.monitor import Monitor
 from processors.options import Options
 from processors.processor import Processor
 from schemas.codec import Codec
@@ -28,6 +27,13 @@ class Stage(NamedTuple):
     make_processor: Callable[[Codec, Options, int], Processor]
 
 
+def _monitor(_codec: Codec, options: Options, _lane: int) -> Processor:
+    # Its numerical libraries are slow to import, and other stages do without them.
+    from processors.monitor import Monitor
+
+    return Monitor(options)
+
+
 # In the order in which events flow.
 TOPOLOGY: tuple[Stage, ...] = (
     Stage(
@@ -40,6 +46,6 @@ TOPOLOGY: tuple[Stage, ...] = (
         "monitor",
         ("pairs", "coverage", "ticks"),
         ("metrics", "alerts"),
-        lambda _codec, options, _lane: Monitor(options),
+        _monitor,
     ),
 )

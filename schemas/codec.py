@@ -15,11 +15,22 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.schema import load_schema
 
 from schemas.errors import MalformedRecordError, UnknownSchemaError
-from schemas.events import EVENT_TYPES, AssayContext, Event, Outcome, Prediction
+from schemas.events import (
+    EVENT_TYPES,
+    AssayContext,
+    Event,
+    LatePair,
+    Outcome,
+    Pair,
+    Prediction,
+)
 
 AVRO_DIR = Path(__file__).parent / "avro"
 NAMESPACE = "recalibra"
 HEADER_BYTES = 5
+# So many predictions and outcomes keep the bytes they were read from or written as.
+BODIES_KEPT_MAX = 20_000
+BODY_KEPT_BYTES_MAX = 1_000
 
 E = TypeVar("E", bound=Event)
 Schema = dict[str, Any]
@@ -72,18 +83,24 @@ def _foreign_plain(schema_id: int, schema: Any) -> Schema:
     return parsed
 
 
-def _with_context(record: dict[str, Any]) -> dict[str, Any]:
-    record["context"] = AssayContext(**record["context"])
-    return record
-
-
 def _event(name: str, record: dict[str, Any]) -> Event:
+    """Return the event of a record whose fields are in any order."""
     if name in ("Prediction", "Outcome"):
-        return EVENT_TYPES[name](**_with_context(record))
-    if name in ("Pair", "LatePair"):
-        record["prediction"] = Prediction(**_with_context(record["prediction"]))
-        record["outcome"] = Outcome(**_with_context(record["outcome"]))
+        record["context"] = AssayContext(**record["context"])
+    elif name in ("Pair", "LatePair"):
+        record["prediction"] = _event("Prediction", record["prediction"])
+        record["outcome"] = _event("Outcome", record["outcome"])
     return EVENT_TYPES[name](**record)
+
+
+def _event_in_order(name: str, record: dict[str, Any]) -> Event:
+    """Return the event of a record whose fields are in the order of the current schema."""
+    if name in ("Prediction", "Outcome"):
+        record["context"] = AssayContext._make(record["context"].values())
+    elif name in ("Pair", "LatePair"):
+        record["prediction"] = _event_in_order("Prediction", record["prediction"])
+        record["outcome"] = _event_in_order("Outcome", record["outcome"])
+    return EVENT_TYPES[name]._make(record.values())
 
 
 def as_record(event: Any) -> dict[str, Any]:
@@ -100,6 +117,12 @@ def as_record(event: Any) -> dict[str, Any]:
     return record
 
 
+def _without(schema: Schema, names: tuple[str, ...]) -> Schema:
+    """Return a record's schema without some of its fields."""
+    fields = [field for field in schema["fields"] if field["name"] not in names]
+    return {"type": "record", "name": f"{schema['name']}Fields", "fields": fields}
+
+
 class Codec:
     """Encodes and decodes events.
 
@@ -109,6 +132,13 @@ class Codec:
     def __init__(self, ids: SchemaIds) -> None:
         self._ids = ids
         self._current = {name: plain(current_schema(name)) for name in EVENT_TYPES}
+        # Avro's record of a pair is its own fields, then the two records it holds.
+        self._own_fields = {
+            name: parse_schema(_without(self._current[name], ("prediction", "outcome")))
+            for name in ("Pair", "LatePair")
+        }
+        # By identity, with the event, so that no other can have it.
+        self._bodies: dict[int, tuple[Event, bytes]] = {}
         self._headers: dict[str, bytes] = {}
         self._writers: dict[int, tuple[str, Schema, Schema | None]] = {}
 
@@ -120,9 +150,31 @@ class Codec:
 
     def encode_body(self, event: Event) -> bytes:
         """Return the Avro record of an event under its current schema, without the header."""
+        if isinstance(event, (Prediction, Outcome)):
+            kept = self._bodies.get(id(event))
+            if kept is None or kept[0] is not event:
+                kept = self._keep(event, self._written(event))
+            return kept[1]
+        if isinstance(event, (Pair, LatePair)):
+            out = io.BytesIO()
+            own = {name: getattr(event, name) for name in event._fields[:-2]}
+            schemaless_writer(out, self._own_fields[type(event).__name__], own)
+            bodies = self.encode_body(event.prediction), self.encode_body(event.outcome)
+            return b"".join((out.getvalue(), *bodies))
+        return self._written(event)
+
+    def _written(self, event: Event) -> bytes:
         out = io.BytesIO()
         schemaless_writer(out, self._current[type(event).__name__], as_record(event))
         return out.getvalue()
+
+    def _keep(self, event: Event, body: bytes) -> tuple[Event, bytes]:
+        kept = (event, body)
+        if len(body) <= BODY_KEPT_BYTES_MAX:
+            if len(self._bodies) >= BODIES_KEPT_MAX:
+                self._bodies.clear()
+            self._bodies[id(event)] = kept
+        return kept
 
     def encode(self, event: Event) -> bytes:
         """Return an event as a Kafka message value."""
@@ -161,7 +213,8 @@ class Codec:
         data.seek(HEADER_BYTES)
         try:
             record = schemaless_reader(data, writer, reader)
-            event = _event(name, cast(dict[str, Any], record))
+            build = _event_in_order if reader is None else _event
+            event = build(name, cast(dict[str, Any], record))
         except Exception as error:  # fastavro raises what its C code meets: every kind is bad data
             raise MalformedRecordError(
                 f"the record does not follow schema id {schema_id}: {type(error).__name__}: {error}"
@@ -170,6 +223,8 @@ class Codec:
             raise MalformedRecordError(
                 f"{len(payload) - data.tell()} bytes are left over behind the record"
             )
+        if reader is None and isinstance(event, (Prediction, Outcome)):
+            self._keep(event, payload[HEADER_BYTES:])
         return cast(E, event)
 
 

@@ -4,6 +4,7 @@ A key is UTF-8 text parts joined by the unit separator (U+001F), which no identi
 """
 
 import unicodedata
+from functools import lru_cache
 from hashlib import blake2b
 
 from aiokafka.partitioner import murmur2
@@ -71,6 +72,7 @@ def key_of(event: Event) -> bytes:
     return event.dead_letter_id.encode()
 
 
+@lru_cache(100_000)
 def partition_of(key: bytes, partitions: int) -> int:
     """Return the partition of a key, 0 to partitions − 1, as Java's default partitioner does."""
     return (int(murmur2(key)) & 0x7FFFFFFF) % partitions

@@ -3,7 +3,6 @@
 import json
 import time
 import uuid
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -23,6 +22,8 @@ from streams.settings import Settings
 READ_TIMEOUT_S = 30.0
 ASK_TIMEOUT_S = 10.0
 BATCH_RECORDS = 10_000
+# Transaction markers may stand behind the last record of a partition.
+MARKERS_MAX = 10
 
 E = TypeVar("E", bound=Event)
 INPUTS = {stage.name: stage.inputs for stage in TOPOLOGY} | {"sink": tuple(TOPICS)}
@@ -109,18 +110,36 @@ class Observer:
                     key, value = (None if it is None else it.hex() for it in kept[2:])
                     print(json.dumps([*kept[:2], counts, key, value]), file=file)
 
-    def ends(self) -> dict[str, int]:
-        """Return the sum of the last stable offsets of every topic, changelogs included."""
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Return the last stable offset of every partition of every topic, changelogs included."""
         wanted = {
             TopicPartition(topic, partition): OffsetSpec.latest()
             for topic in self._topics
             for partition in range(self._settings.kafka.partitions)
         }
         told = self._admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED)
-        ends: dict[str, int] = Counter()
-        for at, offset in told.items():
-            ends[at.topic] += offset.result(ASK_TIMEOUT_S).offset
-        return ends
+        return {
+            (at.topic, at.partition): offset.result(ASK_TIMEOUT_S).offset
+            for at, offset in told.items()
+        }
+
+    def _committed(self, stage: str) -> dict[tuple[str, int], int]:
+        group = f"{self._prefix}-{stage}"
+        asked = self._admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group)], require_stable=True
+        )
+        told = asked[group].result(ASK_TIMEOUT_S).topic_partitions
+        return {(at.topic, at.partition): at.offset for at in told}
+
+    def far_behind(self, ends: dict[tuple[str, int], int]) -> bool:
+        """Return whether a stage has more before it than markers, so that a look is too early."""
+        for stage, inputs in INPUTS.items():
+            committed = self._committed(stage)
+            topics = {topic_name(self._prefix, short) for short in inputs}
+            for place, end in ends.items():
+                if place[0] in topics and committed.get(place, 0) < end - MARKERS_MAX:
+                    return True
+        return False
 
     def lag(self, lasts: dict[tuple[str, int], int]) -> list[str]:
         """Return which stages have not yet committed past the last record of which input.
@@ -129,12 +148,7 @@ class Observer:
         """
         behind: list[str] = []
         for stage, inputs in INPUTS.items():
-            group = f"{self._prefix}-{stage}"
-            asked = self._admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group)], require_stable=True
-            )
-            told = asked[group].result(ASK_TIMEOUT_S).topic_partitions
-            committed = {(at.topic, at.partition): at.offset for at in told}
+            committed = self._committed(stage)
             for (short, partition), last in lasts.items():
                 reached = committed.get((topic_name(self._prefix, short), partition), 0)
                 if short in inputs and reached <= last:

@@ -124,6 +124,8 @@ class Scenario:
             over = time.monotonic() > deadline or still_s > STUCK_AFTER_S
             if not over and (still_s < STILL_FOR_S or looked_at >= changed_at):
                 continue
+            if not over and observer.far_behind(state[0]):
+                continue
             looked_at = time.monotonic()
             verdict = judge(observer, self._plan, given, expected, over)
             self._take(verdict)
@@ -134,7 +136,7 @@ class Scenario:
             if over or not told:
                 return
 
-    def _state(self, observer: Observer) -> tuple[object, ...]:
+    def _state(self, observer: Observer) -> tuple[dict[tuple[str, int], int], object]:
         """Return what changes while anything is still under way: topics, and workers."""
         return observer.ends(), self._crew.lives
 
