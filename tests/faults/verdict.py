@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import comparison
@@ -42,7 +43,8 @@ def judge(observer: Observer, plan: Plan, given: Input, expected: Expected, last
 
     While stages are behind nothing is compared yet, unless this look is the `last`.
     """
-    kept = {short: observer.topic(short) for short in TOPICS}
+    with ThreadPoolExecutor(len(TOPICS)) as pool:
+        kept = dict(zip(TOPICS, pool.map(observer.topic, TOPICS), strict=True))
     lasts: dict[tuple[str, int], int] = {}
     for short, records in kept.items():
         for record in records:
@@ -76,7 +78,8 @@ def judge(observer: Observer, plan: Plan, given: Input, expected: Expected, last
         "input_offsets": accounted.counts.total(),
     }
     if last or not told:
-        counted["aborted_records"] = sum(observer.aborted(stage) for stage in STAGES)
+        with ThreadPoolExecutor(len(STAGES)) as pool:
+            counted["aborted_records"] = sum(pool.map(observer.aborted, STAGES))
     return Verdict(behind, told, accounted.counts, counted)
 
 
