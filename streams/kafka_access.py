@@ -32,6 +32,8 @@ def client_settings(kafka: KafkaSettings) -> dict[str, Any]:
         "bootstrap.servers": kafka.bootstrap_servers,
         "security.protocol": kafka.security_protocol,
         "log_level": 3,
+        # A broker that was away is asked again within a second, not ten.
+        "reconnect.backoff.max.ms": 1_000,
     }
     if kafka.ca_file is not None:
         found["ssl.ca.location"] = str(kafka.ca_file)

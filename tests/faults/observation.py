@@ -47,6 +47,7 @@ class Observer:
         self._client = {
             "bootstrap.servers": str(settings.kafka.bootstrap_servers),
             "log_level": 0,
+            "reconnect.backoff.max.ms": 500,
         }
         self._admin = AdminClient(self._client)
         self._topics = [topic_name(self._prefix, short) for short in TOPICS]
