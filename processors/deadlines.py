@@ -8,9 +8,8 @@ import struct
 from collections.abc import Iterator
 from itertools import islice
 
-import msgspec
-
 from processors.options import DAY_US
+from processors.record_layout import RecordLayout
 from processors.store import Store
 
 DUE, NOW = b"e", b"t"
@@ -20,6 +19,7 @@ LIST_BYTES_MAX = 50_000
 # So many lists of keys are worked off with one checkpoint.
 LISTS_AT_ONCE = 2
 _KEY = struct.Struct(">IBQH")
+_LIST = RecordLayout(list[bytes])
 # Where keys wait whose deadline cannot be told before the first tick: it is past with any tick.
 _NO_DAY = 0
 _DAY_BIAS = 2**31
@@ -107,7 +107,7 @@ class Deadlines:
                 # A checkpoint that follows without an event has the sequence of the last.
                 while store.get(own_key := DUE + _KEY.pack(day, what, sequence, part)) is not None:
                     part += 1
-                store.put(own_key, msgspec.msgpack.encode(some))
+                store.put(own_key, _LIST.pack(some))
         self._fresh.clear()
 
     def passed(self, store: Store) -> Iterator[tuple[int, bytes]]:
@@ -132,7 +132,7 @@ class Deadlines:
         self.working = len(due) > LISTS_AT_ONCE
         for own_key, what, value in due[:LISTS_AT_ONCE]:
             store.delete(own_key)
-            for key in msgspec.msgpack.decode(value, type=list[bytes]):
+            for key in _LIST.unpack(value):
                 yield what, key
 
 

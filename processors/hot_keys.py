@@ -3,12 +3,12 @@
 import struct
 from collections.abc import Sequence
 from itertools import islice
-
-import msgspec
+from typing import NamedTuple
 
 from processors.join_records import JoinRecords, record_key
 from processors.options import Options
 from processors.pairing import standings
+from processors.record_layout import RecordLayout
 from processors.restatement import Restatement
 from processors.store import Store
 from schemas.codec import Codec
@@ -20,7 +20,7 @@ OUTCOMES_AT_ONCE = 1_000
 _KEY = struct.Struct(">Q")
 
 
-class _Task(msgspec.Struct, array_like=True):
+class _Task(NamedTuple):
     """A prediction that changed: which outcomes it is still to meet.
 
     `start` is the first of their records; `versions` are its models and versions before and after;
@@ -31,6 +31,9 @@ class _Task(msgspec.Struct, array_like=True):
     start: bytes
     versions: list[tuple[str, str]]
     former: bytes | None
+
+
+_TASK = RecordLayout(_Task)
 
 
 class HotKeys:
@@ -75,7 +78,7 @@ class HotKeys:
         versions = sorted({(form.model_id, form.model_version) for form in forms})
         encoded = None if former is None else self._codec.encode(former)
         task = _Task(key, b"", versions, encoded)
-        store.put(HOT + _KEY.pack(sequence), msgspec.msgpack.encode(task))
+        store.put(HOT + _KEY.pack(sequence), _TASK.pack(task))
         self.working = True
 
     def work(self, store: Store, sequence: int) -> list[Event]:
@@ -91,13 +94,13 @@ class HotKeys:
             self.working = False
             return []
         own_key, data = waiting[0]
-        task = msgspec.msgpack.decode(data, type=_Task)
+        task = _TASK.unpack(data)
         at_once = self.outcomes_at_once
         met = list(islice(self._records.outcomes(task.key, store, task.start), at_once + 1))
         said = self._restated(task, met[:at_once], sequence, store)
         if len(met) > at_once:
-            task.start = record_key(met[at_once], task.key)
-            store.put(own_key, msgspec.msgpack.encode(task))
+            rest = task._replace(start=record_key(met[at_once], task.key))
+            store.put(own_key, _TASK.pack(rest))
         else:
             store.delete(own_key)
         self.working = len(met) > at_once or len(waiting) > 1

@@ -12,7 +12,7 @@ from processors.coverage import CoverageCounts, Place
 from processors.deadlines import DROP, LOOK, Deadlines
 from processors.hot_keys import OUTCOMES_AT_ONCE, HotKeys
 from processors.join_records import EXPIRED, LABELLED, OPEN, JoinRecords, Kept, record, record_key
-from processors.options import DAY_US, Options
+from processors.options import DAY_US, DEFAULTS, Options
 from processors.pairing import IN_TIME, answers, standings
 from processors.restatement import Restatement, Standings
 from processors.store import Store
@@ -21,8 +21,6 @@ from schemas.errors import ConflictingContentError
 from schemas.events import DeadLetter, Event, Outcome, Prediction, Tick
 from schemas.precedence import precedence
 from schemas.topics import digest, join_key
-
-DEFAULTS = Options()
 
 
 class Join:
@@ -88,11 +86,11 @@ class Join:
                 said.append(self._conflict(old if ahead > 0 else event, key))
             if ahead <= 0:
                 return said
-        self._schedule(known[0] if known else None, event, own_key, store)
-        former = known[0] if known is not None else None
+        former, standing = known or (None, OPEN)
+        self._schedule(former, event, own_key, store)
         if isinstance(event, Prediction):
             assert former is None or isinstance(former, Prediction)
-            kept = Kept(former, known[1]) if former is not None and known is not None else None
+            kept = None if former is None else Kept(former, standing)
             return said + self._prediction_changed(kept, event, encoded, key, store)
         assert former is None or isinstance(former, Outcome)
         return said + self._outcome_changed(former, event, encoded, key, store)

@@ -11,6 +11,7 @@ from processors.keys import (
 )
 from processors.metrics._estimate import Estimate, estimate, undefined
 from processors.metrics._intervals import wilson_interval
+from processors.publication import is_due
 from processors.record_layout import RecordLayout
 from processors.store import Store
 from processors.window_metrics import ALL
@@ -18,9 +19,6 @@ from schemas.events import Coverage, Metric
 from schemas.topics import SEPARATOR, canonical, monitor_key
 
 LABEL_COVERAGE = "label_coverage"
-# Under load coverage is published when this part of it has changed.
-PUBLISH_CHANGED_PART = 0.02
-PUBLISH_CHANGED_MIN = 20
 
 
 class _Counts(NamedTuple):
@@ -132,7 +130,7 @@ def _changed_enough(told: _Told | None, now: _Told) -> bool:
     if told is None:
         return True
     moved = abs(now.labelled - told.labelled) + abs(now.expired - told.expired)
-    return moved >= max(PUBLISH_CHANGED_MIN, PUBLISH_CHANGED_PART * sum(now))
+    return is_due(moved, sum(now))
 
 
 def _metric(place: Place, counts: _Told, sequence: int) -> Metric:

@@ -14,7 +14,8 @@ from processors.detectors import Change, all_detectors
 from processors.keys import SeriesId
 from processors.label_coverage import LabelCoverage
 from processors.metrics import all_metrics
-from processors.options import Options
+from processors.options import DEFAULTS, Options
+from processors.publication import is_due
 from processors.series import Scored, SeriesName, scored, series_of
 from processors.series_at_hand import SeriesAtHand
 from processors.series_state import SeriesState
@@ -26,10 +27,6 @@ from schemas.topics import SEPARATOR, canonical, monitor_key
 
 # How far back a cause is looked for.
 CAUSE_ROWS_MAX = 2_000
-# Under load a series' metrics are published when this part of it has changed.
-PUBLISH_CHANGED_PART = 0.02
-PUBLISH_CHANGED_MIN = 20
-DEFAULTS = Options()
 
 
 class Monitor:
@@ -119,8 +116,7 @@ class Monitor:
         published: list[Event] = []
         for series in self._series.due(store, quiet):
             state = self._series.get(series, store)
-            wanted = max(PUBLISH_CHANGED_MIN, PUBLISH_CHANGED_PART * state.n)
-            if state.changed and (quiet or state.changed >= wanted):
+            if state.changed and (quiet or is_due(state.changed, state.n)):
                 state.save_days(store)
                 published += self._metrics(series.subject, state, quiet, store)
                 state.changed = 0 if complete(state, quiet) else 1

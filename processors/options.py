@@ -32,3 +32,6 @@ class Options(NamedTuple):
         """
         days = self.retention_days_by_assay.get(canonical(assay_id), self.retention_days)
         return days * DAY_US
+
+
+DEFAULTS = Options()

@@ -3,14 +3,12 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from processors.options import Options
+from processors.options import DEFAULTS, Options
 from processors.store import MemoryStore
 from processors.topology import TOPOLOGY
 from schemas.codec import Codec
 from schemas.events import Event
 from schemas.topics import SHORT_NAMES
-
-DEFAULTS = Options()
 
 
 class Replay:

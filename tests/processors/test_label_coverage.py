@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from processors.label_coverage import PUBLISH_CHANGED_MIN, LabelCoverage, coverage_estimate
+from processors.label_coverage import LabelCoverage, coverage_estimate
 from processors.monitor import Monitor
+from processors.publication import CHANGED_MIN
 from processors.store import MemoryStore
 from schemas.events import Coverage, Metric
 
@@ -115,13 +116,13 @@ def test_under_load_small_changes_wait_until_it_is_quiet() -> None:
     reader.take(event("1", 0, 100, 0, 1))
     reader.flush(quiet=False)
     assert reader.said == 1, "the first word is no small change"
-    reader.take(event("1", 0, 100, PUBLISH_CHANGED_MIN - 1, 2))
+    reader.take(event("1", 0, 100, CHANGED_MIN - 1, 2))
     reader.flush(quiet=False)
     assert reader.said == 1
     reader.restart()
     reader.flush(quiet=True)
-    assert (reader.said, reader.latest["1"].n) == (2, 100 + PUBLISH_CHANGED_MIN - 1)
-    reader.take(event("1", 0, 100, 2 * PUBLISH_CHANGED_MIN, 3))
+    assert (reader.said, reader.latest["1"].n) == (2, 100 + CHANGED_MIN - 1)
+    reader.take(event("1", 0, 100, 2 * CHANGED_MIN, 3))
     reader.flush(quiet=False)
     assert reader.said == 3
 
