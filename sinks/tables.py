@@ -79,17 +79,24 @@ def _outcome(event: Outcome) -> Row:
     )
 
 
+def _compared(prediction: Prediction, outcome: Outcome) -> Row:
+    """Return what stands beside one another, in the order of _COMPARED."""
+    return (
+        prediction.model_id,
+        prediction.model_version,
+        canonical(outcome.molecule_id),
+        canonical(outcome.assay_id),
+        *outcome.context,
+    )
+
+
 def _pair(event: Pair) -> Row:
     prediction, outcome = event.prediction, event.outcome
     return (
         event.pair_id,
         event.row_version,
         event.status,
-        prediction.model_id,
-        prediction.model_version,
-        canonical(outcome.molecule_id),
-        canonical(outcome.assay_id),
-        *outcome.context,
+        *_compared(prediction, outcome),
         event.unit,
         event.predicted,
         event.measured,
@@ -110,11 +117,7 @@ def _late_pair(event: LatePair) -> Row:
         event.pair_id,
         event.row_version,
         event.retracted,
-        prediction.model_id,
-        prediction.model_version,
-        canonical(outcome.molecule_id),
-        canonical(outcome.assay_id),
-        *outcome.context,
+        *_compared(prediction, outcome),
         prediction.value,
         prediction.unit,
         outcome.value,
@@ -142,6 +145,7 @@ def _same(event: Alert | Coverage | DeadLetter) -> Row:
     return tuple(event)
 
 
+_COMPARED = ("model_id", "model_version", "molecule_id", "assay_id", *CONTEXT_FIELDS)
 _EVENT = ("version", "event_id", "revision", "retracted", "molecule_id", "assay_id")
 TABLES: dict[str, Table] = {
     "predictions": Table(
@@ -173,11 +177,7 @@ TABLES: dict[str, Table] = {
             "pair_id",
             "row_version",
             "status",
-            "model_id",
-            "model_version",
-            "molecule_id",
-            "assay_id",
-            *CONTEXT_FIELDS,
+            *_COMPARED,
             "unit",
             "predicted",
             "measured",
@@ -198,11 +198,7 @@ TABLES: dict[str, Table] = {
             "pair_id",
             "row_version",
             "retracted",
-            "model_id",
-            "model_version",
-            "molecule_id",
-            "assay_id",
-            *CONTEXT_FIELDS,
+            *_COMPARED,
             "predicted",
             "predicted_unit",
             "measured",

@@ -133,7 +133,7 @@ class LaneStore:
     Raises RefusedStateError for another state version, or when every copy is in use.
     """
 
-    def __init__(self, folder: Path, now_us: int = 0, free_min_bytes: int = 0) -> None:
+    def __init__(self, folder: Path, now_us: int, free_min_bytes: int = 0) -> None:
         self._db, self.path = _open_copy(folder, now_us)
         self._pending: SortedDict[bytes, bytes | None] = SortedDict()
         self._free_min_bytes = free_min_bytes
@@ -235,11 +235,8 @@ class LaneStore:
                 ROOM_RETRY_AFTER_S,
             )
 
-    def commit(self, offsets: bytes, changelog_position: int, now_us: int = 0) -> None:
-        """Make the pending changes durable in one batch, with where they are in the changelog.
-
-        A `now_us` of 0 makes the store too old for whoever opens it with a clock.
-        """
+    def commit(self, offsets: bytes, changelog_position: int, now_us: int) -> None:
+        """Make the pending changes durable in one batch, with where they are in the changelog."""
         batch = WriteBatch(raw_mode=True)
         for key, value in self._pending.items():
             if value is None:

@@ -14,6 +14,7 @@ from processors.store import MemoryStore, Store, after_prefix
 from schemas.errors import RefusedStateError
 from streams.lane_store import COPIES_MAX, RECORD_BYTES_MAX, STATE_VERSION, LaneStore
 
+NOW_US = 0
 # Few bytes, with the greatest among them; a processor's key never starts with the zero byte.
 letters = st.sampled_from([b"a", b"b", b"\xff", b"\xfe", b"\x01"])
 keys = st.lists(letters | st.just(b"\x00"), max_size=3).map(b"".join)
@@ -31,7 +32,7 @@ operations = st.lists(
 
 @contextmanager
 def lane_store(folder: Path) -> Iterator[LaneStore]:
-    store = LaneStore(folder)
+    store = LaneStore(folder, NOW_US)
     try:
         yield store
     finally:
@@ -45,7 +46,7 @@ def apply(store: Store, operation: tuple[str, bytes, bytes]) -> None:
     elif verb == "delete":
         store.delete(key)
     elif isinstance(store, LaneStore):
-        store.commit(b"offsets", 7)
+        store.commit(b"offsets", 7, NOW_US)
 
 
 def agree(one: Store, other: Store, prefixes: list[bytes]) -> None:
@@ -121,7 +122,7 @@ def test_pending_names_every_change_once_with_removals(tmp_path: Path) -> None:
         store.put(b"b", b"1")
         store.delete(b"b")
         assert sorted(store.pending()) == [(b"a", b"2"), (b"b", None)]
-        store.commit(b"", 1)
+        store.commit(b"", 1, NOW_US)
         assert store.pending() == []
 
 
@@ -137,7 +138,7 @@ def test_a_restored_store_has_the_changelogs_records_in_their_order(tmp_path: Pa
 def test_a_folder_in_use_opens_as_another_copy(tmp_path: Path) -> None:
     with lane_store(tmp_path) as first:
         first.put(b"a", b"1")
-        first.commit(b"offsets", 3)
+        first.commit(b"offsets", 3, NOW_US)
         with lane_store(tmp_path) as second:
             assert second.path != first.path
             assert second.get(b"a") is None
@@ -147,10 +148,10 @@ def test_a_folder_in_use_opens_as_another_copy(tmp_path: Path) -> None:
 
 
 def test_when_every_copy_is_in_use_a_sentence_says_so(tmp_path: Path) -> None:
-    held = [LaneStore(tmp_path) for _ in range(COPIES_MAX)]
+    held = [LaneStore(tmp_path, NOW_US) for _ in range(COPIES_MAX)]
     try:
         with pytest.raises(RefusedStateError, match="in use"):
-            LaneStore(tmp_path)
+            LaneStore(tmp_path, NOW_US)
     finally:
         for store in held:
             store.close()
@@ -159,7 +160,7 @@ def test_when_every_copy_is_in_use_a_sentence_says_so(tmp_path: Path) -> None:
 def test_a_newer_state_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     with lane_store(tmp_path) as store:
         store.put(b"a", b"one")
-        store.commit(b"offsets", 3)
+        store.commit(b"offsets", 3, NOW_US)
         path = store.path
     raw = Rdict(str(path), Options(raw_mode=True))
     (key,) = (k for k, v in raw.items() if v == str(STATE_VERSION).encode())
@@ -167,7 +168,7 @@ def test_a_newer_state_version_is_refused_and_left_as_it_is(tmp_path: Path) -> N
     raw.close()
     for _ in range(2):  # the refusal lets go of the lock
         with pytest.raises(RefusedStateError, match=str(STATE_VERSION + 1)):
-            LaneStore(tmp_path)
+            LaneStore(tmp_path, NOW_US)
     raw = Rdict(str(path), Options(raw_mode=True))
     assert raw[b"a"] == b"one"
     raw.close()

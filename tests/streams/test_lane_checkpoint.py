@@ -173,12 +173,12 @@ def test_a_full_disk_stops_the_lane_before_the_commit(tmp_path: Path) -> None:
 
 
 def test_a_lane_given_up_while_it_is_opened_holds_nothing(tmp_path: Path) -> None:
-    lane, log, _ = make_lane(tmp_path)
+    lane, log, clock = make_lane(tmp_path)
     log.on_fence = lane.give_up
     with pytest.raises(OursError, match="given up"):
         lane.open()
     assert log.closed
-    held = LaneStore(tmp_path)
+    held = LaneStore(tmp_path, clock.now)
     assert held.path.name == "0", "its folder is free"
     held.close()
 
