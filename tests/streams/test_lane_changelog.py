@@ -19,6 +19,7 @@ from streams.settings import StreamSettings
 
 NEWER = b"\0\0" + (STATE_VERSION + 1).to_bytes(2, "big")
 OLDER = b"\0\x09lab.pairs" + bytes(8)
+NOW_US = 1_700_000_000_000_000
 
 
 def write(lab: PipelineLab, records: list[tuple[bytes, bytes]], partition: int = 0) -> None:
@@ -50,7 +51,7 @@ def test_what_a_newer_owner_adds_meanwhile_is_not_applied(
 
     write(lab, [(b"a", b"1"), (OFFSETS_KEY, packed({}))])
     monkeypatch.setattr(changelog, "Consumer", ReadsWhileOthersWrite)
-    store = LaneStore(tmp_path / "store")
+    store = LaneStore(tmp_path / "store", NOW_US)
     assert restore(lab, store) == 2
     assert list(store.scan(b"")) == [(b"a", b"1")]
     # Two records and a marker.
@@ -63,7 +64,7 @@ def test_what_a_newer_owner_adds_meanwhile_is_not_applied(
 
 def test_a_restore_that_is_given_up_goes_on_later(lab: PipelineLab, tmp_path: Path) -> None:
     write(lab, [(b"a", b"1"), (OFFSETS_KEY, packed({}))])
-    store = LaneStore(tmp_path / "store")
+    store = LaneStore(tmp_path / "store", NOW_US)
     with pytest.raises(OursError, match="given up"):
         restore(lab, store, given_up=lambda: True)
     assert store.changelog_position == 0
@@ -78,7 +79,7 @@ def test_a_changelog_of_another_version_is_refused(
     lab: PipelineLab, tmp_path: Path, record: bytes, advice: str
 ) -> None:
     write(lab, [(b"a", b"1"), (OFFSETS_KEY, record)])
-    store = LaneStore(tmp_path / "store")
+    store = LaneStore(tmp_path / "store", NOW_US)
     for _ in range(2):
         with pytest.raises(RefusedStateError, match=advice):
             restore(lab, store)
@@ -88,8 +89,8 @@ def test_a_changelog_of_another_version_is_refused(
 
 def test_a_store_ahead_of_its_changelog_is_refused(lab: PipelineLab, tmp_path: Path) -> None:
     write(lab, [(b"a", b"1"), (OFFSETS_KEY, packed({}))])
-    store = LaneStore(tmp_path / "store")
-    store.commit(packed({}), 99)
+    store = LaneStore(tmp_path / "store", NOW_US)
+    store.commit(packed({}), 99, NOW_US)
     with pytest.raises(RefusedStateError, match="the topic was deleted"):
         restore(lab, store)
     store.close()
