@@ -20,8 +20,9 @@ from confluent_kafka import Consumer, TopicPartition
 from connectors.publisher import Publisher
 from schemas.codec import Codec
 from schemas.events import AssayContext, Outcome, Pair, Prediction
+from schemas.partitioner import partition_of
 from schemas.table import SchemaTable
-from schemas.topics import join_key, partition_of, topic_name
+from schemas.topics import join_key, topic_name
 from streams.addresses import as_environment, with_stack
 from streams.kafka_access import client_settings, ensure_topics
 from streams.local.stack import LocalStack

@@ -26,7 +26,8 @@ from benchmarks.workload import Event
 from schemas.codec import Codec
 from schemas.errors import UnavailableError
 from schemas.events import Prediction
-from schemas.topics import key_of, partition_of
+from schemas.partitioner import partition_of
+from schemas.topics import key_of
 from streams.kafka_access import ensure_topics
 from streams.settings import KafkaSettings
 

@@ -16,7 +16,7 @@ from connectors.occurrences import Occurrences
 from schemas.errors import DataError, InvalidValueError
 from schemas.events import CONTEXT_FIELDS, AssayContext, DeadLetter, Outcome, Prediction
 from schemas.topics import digest
-from schemas.validation import check_outcome, check_prediction
+from schemas.validation import check_event
 
 UNVERSIONED = "unversioned"
 PAYLOAD_BYTES_MAX = 60_000
@@ -90,7 +90,7 @@ def parse_prediction(row: Row, occurrence: Occurrence = _first) -> Prediction:
         predicted_at=predicted_at,
         features=features,
     )
-    check_prediction(prediction)
+    check_event(prediction)
     return prediction
 
 
@@ -135,7 +135,7 @@ def parse_outcome(row: Row, occurrence: Occurrence = _first) -> Outcome:
         unit=unit,
         measured_at=measured_at,
     )
-    check_outcome(outcome)
+    check_event(outcome)
     return outcome
 
 

@@ -1,10 +1,11 @@
 """Label coverage: how many predictions of a model version in an assay the bench has answered."""
 
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from processors.store import Store
-from schemas.events import Coverage, Prediction
+from schemas.events import Coverage
 from schemas.topics import SEPARATOR, canonical
 
 COVERAGE = b"c"
@@ -20,15 +21,15 @@ class Place(NamedTuple):
     model_version: str
     assay_id: str
 
-    @classmethod
-    def of(cls, prediction: Prediction) -> "Place":
-        """Return where a prediction is counted.
 
-        >>> from schemas.events import AssayContext
-        >>> Place.of(Prediction("p", 0, False, "m", " a ", AssayContext(), "net", "1")).assay_id
-        'a'
-        """
-        return cls(prediction.model_id, prediction.model_version, canonical(prediction.assay_id))
+@lru_cache(10_000)
+def place_of(model_id: str, model_version: str, assay_id: str) -> Place:
+    """Return where a prediction is counted.
+
+    >>> place_of("net", "1", " a ").assay_id
+    'a'
+    """
+    return Place(model_id, model_version, canonical(assay_id))
 
 
 class _Counts:
@@ -53,7 +54,7 @@ class CoverageCounts:
 
     >>> from processors.store import MemoryStore
     >>> counts, store = CoverageCounts(lane=3), MemoryStore()
-    >>> counts.add(Place("net", "1", "logP"), store, predictions=2, labelled=1)
+    >>> counts.add(Place("net", "1", "logP"), store, 2, 1, 0)
     >>> [(c.lane, c.predictions, c.labelled) for c in counts.flush(store, quiet=True)]
     [(3, 2, 1)]
     >>> counts.flush(store, quiet=True)
@@ -70,18 +71,20 @@ class CoverageCounts:
         self,
         place: Place,
         store: Store,
-        *,
-        predictions: int = 0,
-        labelled: int = 0,
-        expired: int = 0,
+        predictions: int,
+        labelled: int,
+        expired: int,
     ) -> None:
         """Add to the counts of a place.
 
         >>> from processors.store import MemoryStore
         >>> counts, store = CoverageCounts(lane=0), MemoryStore()
-        >>> counts.add(Place("net", "1", "logP"), store, predictions=1)
+        >>> counts.add(Place("net", "1", "logP"), store, 1, 0, 0)
         """
-        counts = self._all(store).setdefault(place, _Counts())
+        at_hand = self._all(store)
+        counts = at_hand.get(place)
+        if counts is None:
+            counts = at_hand[place] = _Counts()
         counts.predictions += predictions
         counts.labelled += labelled
         counts.expired += expired

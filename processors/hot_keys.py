@@ -44,16 +44,21 @@ class HotKeys:
 
     >>> from processors.store import MemoryStore
     >>> from schemas.table import SchemaTable
-    >>> HotKeys(Codec(SchemaTable()), Options()).work(MemoryStore(), 1)
+    >>> codec = Codec(SchemaTable())
+    >>> HotKeys(JoinRecords(codec), codec, Options()).work(MemoryStore(), 1)
     []
     """
 
     def __init__(
-        self, codec: Codec, options: Options, outcomes_at_once: int = OUTCOMES_AT_ONCE
+        self,
+        records: JoinRecords,
+        codec: Codec,
+        options: Options,
+        outcomes_at_once: int = OUTCOMES_AT_ONCE,
     ) -> None:
-        self._codec, self._options = codec, options
+        self._records, self._codec, self._options = records, codec, options
         self.outcomes_at_once = outcomes_at_once
-        self._records, self._restatement = JoinRecords(codec), Restatement(codec)
+        self._restatement = Restatement(codec)
         self.working = False
 
     def add(
@@ -69,7 +74,8 @@ class HotKeys:
         >>> from processors.store import MemoryStore
         >>> from schemas.events import AssayContext
         >>> from schemas.table import SchemaTable
-        >>> hot_keys, store = HotKeys(Codec(SchemaTable()), Options()), MemoryStore()
+        >>> codec, store = Codec(SchemaTable()), MemoryStore()
+        >>> hot_keys = HotKeys(JoinRecords(codec), codec, Options())
         >>> p = Prediction("p", 0, False, "m", "a", AssayContext(), "net", "1", 1.5)
         >>> hot_keys.add(None, p, b"m", 1, store); hot_keys.working
         True
@@ -86,7 +92,8 @@ class HotKeys:
 
         >>> from processors.store import MemoryStore
         >>> from schemas.table import SchemaTable
-        >>> HotKeys(Codec(SchemaTable()), Options()).work(MemoryStore(), 1)
+        >>> codec = Codec(SchemaTable())
+        >>> HotKeys(JoinRecords(codec), codec, Options()).work(MemoryStore(), 1)
         []
         """
         waiting = list(islice(store.scan(HOT), 2))

@@ -8,10 +8,10 @@ makes the join say again exactly the pairs it changed.
 from collections.abc import Iterable
 from itertools import islice
 
-from processors.coverage import CoverageCounts, Place
+from processors.coverage import CoverageCounts, Place, place_of
 from processors.deadlines import DROP, LOOK, Deadlines
 from processors.hot_keys import OUTCOMES_AT_ONCE, HotKeys
-from processors.join_records import EXPIRED, LABELLED, OPEN, JoinRecords, Kept, record, record_key
+from processors.join_records import EXPIRED, LABELLED, OPEN, JoinRecords, Kept, record_key
 from processors.options import DAY_US, DEFAULTS, Options
 from processors.pairing import IN_TIME, answers, standings
 from processors.restatement import Restatement, Standings
@@ -21,6 +21,8 @@ from schemas.errors import ConflictingContentError
 from schemas.events import DeadLetter, Event, Outcome, Prediction, Tick
 from schemas.precedence import precedence
 from schemas.topics import digest, join_key
+
+JOINED_TYPES = (Prediction, Outcome)
 
 
 class Join:
@@ -52,13 +54,18 @@ class Join:
         self._codec, self._options = codec, options
         self._records, self._restatement = JoinRecords(codec), Restatement(codec)
         self._coverage, self._deadlines = CoverageCounts(lane), Deadlines()
-        self._hot_keys = HotKeys(codec, options, outcomes_at_once)
+        self._hot_keys = HotKeys(self._records, codec, options, outcomes_at_once)
         self._sequence = 0
 
     @property
     def working(self) -> bool:
         """Whether predictions are being paired piece by piece, or records are due to be dropped."""
         return self._hot_keys.working or self._deadlines.working
+
+    def prepare(self, events: Iterable[Event], store: Store) -> None:
+        """Have at hand what is known of events that come next."""
+        keys = {join_key(e.molecule_id, e.assay_id) for e in events if isinstance(e, JOINED_TYPES)}
+        self._records.prepare(keys, store)
 
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
         """Take one prediction, outcome or tick and return the pairs it restates.
@@ -67,17 +74,16 @@ class Join:
         whose units cannot be converted is retracted, with a dead letter that says why; so is of two
         contents of one revision the one that does not count.
         """
-        if not isinstance(event, (Prediction, Outcome, Tick)):
-            raise TypeError(f"the join takes predictions and outcomes, not {type(event).__name__}")
-        if isinstance(event, Tick):
+        if not isinstance(event, JOINED_TYPES):
+            if not isinstance(event, Tick):
+                raise TypeError(f"the join takes no {type(event).__name__}")
             self._sequence = sequence
             self._deadlines.tick(event.at, store)
             return []
         key = join_key(event.molecule_id, event.assay_id)
-        own_key = record_key(event, key)
         encoded = self._records.encode(event)
         self._sequence = sequence
-        known = self._records.get(own_key, store)
+        known = self._records.known(event, key, store)
         said: list[Event] = []
         if known is not None:
             old = known[0]
@@ -87,7 +93,7 @@ class Join:
             if ahead <= 0:
                 return said
         former, standing = known or (None, OPEN)
-        self._schedule(former, event, own_key, store)
+        self._schedule(former, event, record_key(event, key), store)
         if isinstance(event, Prediction):
             assert former is None or isinstance(former, Prediction)
             kept = None if former is None else Kept(former, standing)
@@ -118,10 +124,8 @@ class Join:
         hot = len(outcomes) > at_once
         every = self._records.outcomes(key, store) if hot else outcomes
         standing = self._standing(new, every, store)
-        store.put(record_key(new, key), record(standing, encoded))
-        if former is not None:
-            self._count(former, -1, store)
-        self._count(Kept(new, standing), 1, store)
+        self._records.put(new, standing, encoded, key, store)
+        self._count(former, Kept(new, standing), store)
         if not outcomes:
             return []
         old = former.prediction if former else None
@@ -145,7 +149,7 @@ class Join:
     def _outcome_changed(
         self, old: Outcome | None, new: Outcome, encoded: bytes, key: bytes, store: Store
     ) -> list[Event]:
-        store.put(record_key(new, key), record(OPEN, encoded))
+        self._records.put(new, OPEN, encoded, key, store)
         kept = self._records.predictions(key, store)
         predictions = [prediction for prediction, _ in kept]
         retention_us = self._options.retention_us(new.assay_id)
@@ -183,15 +187,23 @@ class Join:
         due = None if made_at is None else made_at + retention_us
         return EXPIRED if self._deadlines.is_past(due, store) else OPEN
 
-    def _count(self, kept: Kept, sign: int, store: Store) -> None:
-        if not kept.prediction.retracted:
-            self._coverage.add(
-                Place.of(kept.prediction),
-                store,
-                predictions=sign,
-                labelled=sign * (kept.standing == LABELLED),
-                expired=sign * (kept.standing == EXPIRED),
-            )
+    def _count(self, before: Kept | None, after: Kept, store: Store) -> None:
+        """Count a prediction that is new or stands differently."""
+        if before is not None and not before.prediction.retracted:
+            if _place_of(before) == _place_of(after) and not after.prediction.retracted:
+                was, now = before.standing, after.standing
+                if was != now:
+                    labelled = (now == LABELLED) - (was == LABELLED)
+                    expired = (now == EXPIRED) - (was == EXPIRED)
+                    self._coverage.add(_place_of(after), store, 0, labelled, expired)
+                return
+            self._count_one(before, -1, store)
+        if not after.prediction.retracted:
+            self._count_one(after, 1, store)
+
+    def _count_one(self, kept: Kept, sign: int, store: Store) -> None:
+        labelled, expired = kept.standing == LABELLED, kept.standing == EXPIRED
+        self._coverage.add(_place_of(kept), store, sign, sign * labelled, sign * expired)
 
     def _recount(
         self, kept: Iterable[Kept], before: Standings, after: Standings, key: bytes, store: Store
@@ -211,9 +223,8 @@ class Join:
 
     def _restand(self, kept: Kept, standing: int, key: bytes, store: Store) -> None:
         encoded = self._records.encode(kept.prediction)
-        store.put(record_key(kept.prediction, key), record(standing, encoded))
-        self._count(kept, -1, store)
-        self._count(Kept(kept.prediction, standing), 1, store)
+        self._records.put(kept.prediction, standing, encoded, key, store)
+        self._count(kept, Kept(kept.prediction, standing), store)
 
     # Deadlines
 
@@ -253,7 +264,7 @@ class Join:
             self._deadlines.add(DROP, own_key, max(self._kept_until(event, time_us), soonest))
 
     def _deadline_passed(self, what: int, own_key: bytes, store: Store) -> None:
-        known = self._records.get(own_key, store)
+        known = self._records.at(own_key, store)
         if known is None:
             return
         event, standing = known
@@ -261,7 +272,7 @@ class Join:
         if what == DROP:
             kept_until = None if time_us is None else self._kept_until(event, time_us)
             if kept_until is None or self._deadlines.is_past(kept_until, store):
-                store.delete(own_key)
+                self._records.remove(own_key, store)
                 return
         elif isinstance(event, Prediction) and standing == OPEN and time_us is not None:
             due = time_us + self._options.retention_us(event.assay_id)
@@ -273,3 +284,8 @@ class Join:
 
 def _time_of(event: Prediction | Outcome) -> int | None:
     return event.predicted_at if isinstance(event, Prediction) else event.measured_at
+
+
+def _place_of(kept: Kept) -> Place:
+    prediction = kept.prediction
+    return place_of(prediction.model_id, prediction.model_version, prediction.assay_id)

@@ -1,6 +1,7 @@
 """What the join keeps of predictions and outcomes: one record each, under their common key."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from processors.store import Store
@@ -9,12 +10,18 @@ from schemas.errors import InvalidValueError
 from schemas.events import Outcome, Prediction
 from schemas.validation import EVENT_BYTES_MAX
 
+T = TypeVar("T")
+
 # Standing of a prediction in the coverage of its model; outcomes are always OPEN.
 OPEN, LABELLED, EXPIRED = 0, 1, 2
 
-E = TypeVar("E", Prediction, Outcome)
+JOINED = b"j"
 KINDS: dict[type[Prediction] | type[Outcome], bytes] = {Prediction: b"p", Outcome: b"o"}
 TYPES: dict[bytes, type[Prediction] | type[Outcome]] = {v: k for k, v in KINDS.items()}
+# Groups with more events are read from the store whenever they are asked for.
+GROUP_EVENTS_MAX = 1_000
+# What was not asked for while so many others came is no longer at hand.
+EVENTS_AT_HAND_MAX = 10_000
 
 
 class Kept(NamedTuple):
@@ -24,13 +31,35 @@ class Kept(NamedTuple):
     standing: int
 
 
-def prefix(event_type: type[Prediction] | type[Outcome], key: bytes) -> bytes:
-    """Return what the keys of all events of one type under one join key start with.
+class _Group:
+    """All events under one join key, by their ids."""
 
-    >>> prefix(Outcome, b"m")
-    b'om\\x00'
+    __slots__ = ("outcomes", "predictions")
+
+    def __init__(self) -> None:
+        self.predictions: dict[str, Kept] = {}
+        self.outcomes: dict[str, Outcome] = {}
+
+    def __len__(self) -> int:
+        return len(self.predictions) + len(self.outcomes)
+
+    def add(self, event: Prediction | Outcome, standing: int) -> int:
+        """Put an event in; return by how many the group has grown."""
+        before = len(self)
+        if isinstance(event, Prediction):
+            self.predictions[event.event_id] = Kept(event, standing)
+        else:
+            self.outcomes[event.event_id] = event
+        return len(self) - before
+
+
+def prefix(key: bytes, event_type: type[Prediction] | type[Outcome] | None = None) -> bytes:
+    """Return what the keys of all events under one join key start with; of one type, if given.
+
+    >>> prefix(b"m"), prefix(b"m", Outcome)
+    (b'jm\\x00', b'jm\\x00o')
     """
-    return KINDS[event_type] + key + b"\0"
+    return JOINED + key + b"\0" + (b"" if event_type is None else KINDS[event_type])
 
 
 def record_key(event: Prediction | Outcome, key: bytes) -> bytes:
@@ -38,45 +67,43 @@ def record_key(event: Prediction | Outcome, key: bytes) -> bytes:
 
     >>> from schemas.events import AssayContext
     >>> record_key(Outcome("o1", 0, False, "m", "a", AssayContext()), b"m")
-    b'om\\x00o1'
+    b'jm\\x00oo1'
     """
-    return prefix(type(event), key) + event.event_id.encode()
+    return b"j%b\0%b%b" % (key, KINDS[type(event)], event.event_id.encode())
 
 
-def record(standing: int, encoded: bytes) -> bytes:
-    """Return the record of an event, `encoded` by `JoinRecords.encode`.
+def event_type_of(own_key: bytes) -> type[Prediction] | type[Outcome]:
+    """Return what kind of event stands under a record key.
 
-    >>> record(EXPIRED, b"event")
-    b'\\x02event'
+    >>> event_type_of(b"jm\\x00oo1").__name__
+    'Outcome'
     """
-    return bytes([standing]) + encoded
+    return TYPES[own_key[own_key.rindex(b"\0") + 1 :][:1]]
 
 
 class JoinRecords:
-    """Reads and writes the join's records in a store.
+    """Reads and writes the join's records in a store; groups lately asked for are kept at hand.
+
+    Nobody else may write them.
 
     >>> from processors.store import MemoryStore
     >>> from schemas.events import AssayContext
     >>> from schemas.table import SchemaTable
     >>> records, store = JoinRecords(Codec(SchemaTable())), MemoryStore()
     >>> p = Prediction("p", 0, False, "m", "a", AssayContext(), "net", "1", 1.5)
-    >>> store.put(record_key(p, b"m"), record(LABELLED, records.encode(p)))
+    >>> records.put(p, LABELLED, records.encode(p), b"m", store)
     >>> records.predictions(b"m", store) == [Kept(p, LABELLED)]
+    True
+    >>> records.known(p, b"m", store) == (p, LABELLED)
     True
     """
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
-
-    def get(self, own_key: bytes, store: Store) -> tuple[Prediction | Outcome, int] | None:
-        """Return the event and standing of a record, or None when there is none."""
-        known = store.get(own_key)
-        if known is None:
-            return None
-        return self._codec.decode(known[1:], TYPES[own_key[:1]]), known[0]
-
-    def _read(self, record: bytes, event_type: type[E]) -> tuple[E, int]:
-        return self._codec.decode(record[1:], event_type), record[0]
+        # None stands for a group that is too large.
+        self._young: dict[bytes, _Group | None] = {}
+        self._old: dict[bytes, _Group | None] = {}
+        self._events_at_hand = 0
 
     def encode(self, event: Prediction | Outcome) -> bytes:
         """Return an event as its record holds it.
@@ -88,10 +115,32 @@ class JoinRecords:
             raise InvalidValueError(f"the record is larger than {EVENT_BYTES_MAX} bytes")
         return encoded
 
+    def known(
+        self, event: Prediction | Outcome, key: bytes, store: Store
+    ) -> tuple[Prediction | Outcome, int] | None:
+        """Return the kept form of an event and its standing, or None when there is none."""
+        group = self._group(key, store)
+        if group is None:
+            return self.at(record_key(event, key), store)
+        if isinstance(event, Prediction):
+            return group.predictions.get(event.event_id)
+        outcome = group.outcomes.get(event.event_id)
+        return None if outcome is None else (outcome, OPEN)
+
+    def at(self, own_key: bytes, store: Store) -> tuple[Prediction | Outcome, int] | None:
+        """Return the event and standing of a record, or None when there is none."""
+        known = store.get(own_key)
+        if known is None:
+            return None
+        return self._codec.decode(known[1:], event_type_of(own_key)), known[0]
+
     def predictions(self, key: bytes, store: Store) -> list[Kept]:
-        """Return every prediction under a join key, the retracted ones included."""
-        scan = store.scan(prefix(Prediction, key))
-        return [Kept(*self._read(value, Prediction)) for _, value in scan]
+        """Return every prediction under a join key by id, the retracted ones included."""
+        group = self._group(key, store)
+        if group is not None:
+            return _by_id(group.predictions)
+        scan = store.scan(prefix(key, Prediction))
+        return [Kept(self._codec.decode(value[1:], Prediction), value[0]) for _, value in scan]
 
     def outcomes(self, key: bytes, store: Store, start: bytes = b"") -> Iterator[Outcome]:
         """Yield every outcome under a join key in the order of their ids.
@@ -99,5 +148,72 @@ class JoinRecords:
         `start` is the record key to begin at; empty means the first. The store must not be changed
         in between.
         """
-        for _, value in store.scan(prefix(Outcome, key), start=start):
-            yield self._read(value, Outcome)[0]
+        group = self._group(key, store)
+        if group is None:
+            for _, value in store.scan(prefix(key, Outcome), start=start):
+                yield self._codec.decode(value[1:], Outcome)
+            return
+        for outcome in _by_id(group.outcomes):
+            if not start or record_key(outcome, key) >= start:
+                yield outcome
+
+    def put(
+        self, event: Prediction | Outcome, standing: int, encoded: bytes, key: bytes, store: Store
+    ) -> None:
+        """Keep an event, `encoded` by `encode`, in a standing."""
+        group = self._group(key, store)
+        if group is not None:
+            self._events_at_hand += group.add(event, standing)
+            if len(group) > GROUP_EVENTS_MAX:
+                self._young[key] = None
+        store.put(record_key(event, key), bytes((standing,)) + encoded)
+
+    def remove(self, own_key: bytes, store: Store) -> None:
+        """Keep the event of a record no longer."""
+        store.delete(own_key)
+        key = own_key[len(JOINED) : own_key.rindex(b"\0")]
+        self._young.pop(key, None)
+        self._old.pop(key, None)
+
+    def prepare(self, keys: Iterable[bytes], store: Store) -> None:
+        """Have the groups of several keys at hand: sooner done for all at once."""
+        self._load([key for key in keys if key not in self._young and key not in self._old], store)
+
+    def _group(self, key: bytes, store: Store) -> _Group | None:
+        """Return the events under a key, or None when they are too many to be kept at hand."""
+        if key not in self._young:
+            if key in self._old:
+                self._keep(key, self._old.pop(key))
+            else:
+                self._load([key], store)
+        return self._young[key]
+
+    def _keep(self, key: bytes, group: _Group | None) -> None:
+        if self._events_at_hand > EVENTS_AT_HAND_MAX:
+            self._young, self._old = {}, self._young
+            self._events_at_hand = 0
+        self._young[key] = group
+        self._events_at_hand += 1 if group is None else 1 + len(group)
+
+    def _load(self, keys: Iterable[bytes], store: Store) -> None:
+        groups: dict[bytes, _Group | None] = {}
+        found: dict[type[Prediction] | type[Outcome], list[tuple[_Group, bytes]]]
+        found = {Prediction: [], Outcome: []}
+        for key in keys:
+            records = list(islice(store.scan(prefix(key)), GROUP_EVENTS_MAX + 1))
+            group = groups[key] = _Group() if len(records) <= GROUP_EVENTS_MAX else None
+            if group is not None:
+                for own_key, value in records:
+                    found[event_type_of(own_key)].append((group, value))
+        for event_type, some in found.items():
+            events = self._codec.decode_all([value[1:] for _, value in some], event_type)
+            for (group, value), event in zip(some, events, strict=True):
+                group.add(event, value[0])
+        for key, loaded in groups.items():
+            self._keep(key, loaded)
+
+
+def _by_id(events: dict[str, T]) -> list[T]:
+    if len(events) < 2:
+        return list(events.values())
+    return [event for _, event in sorted(events.items())]

@@ -4,7 +4,7 @@ Metrics are functions of the set of pairs; detectors and alerts are functions of
 order. Series states are kept at hand between checkpoints and written to the store by `flush`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 
@@ -54,6 +54,9 @@ class Monitor:
         self._series = SeriesAtHand()
         self._coverage = LabelCoverage()
         self._keepers: dict[Subject, AlertKeeper] = {}
+
+    def prepare(self, events: Sequence[Event], store: Store) -> None:
+        """Do nothing: what pairs need is at hand, or is read once for many."""
 
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
         """Take one pair, or the coverage that a lane of the join counts; return what alerts follow.

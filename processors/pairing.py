@@ -25,7 +25,10 @@ def matches(stated: AssayContext, measured: AssayContext) -> bool:
     >>> matches(AssayContext(operator="ann"), AssayContext("L1", "I1"))
     False
     """
-    return all(mine is None or mine == its for mine, its in zip(stated, measured, strict=True))
+    for mine, its in zip(stated, measured, strict=True):
+        if mine is not None and mine != its:
+            return False
+    return True
 
 
 def _precedence(prediction: Prediction) -> tuple[int, int, str]:

@@ -1,5 +1,6 @@
 """What a stage does to events: the seam between the pure core and what drives it."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from processors.store import Store
@@ -16,6 +17,9 @@ class Processor(Protocol):
     @property
     def working(self) -> bool:
         """Whether work waits that `flush` does piece by piece, though no event comes any more."""
+
+    def prepare(self, events: Sequence[Event], store: Store) -> None:
+        """Read ahead for events that are about to come, each by `process`; nothing follows."""
 
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
         """Take one event and return what follows from it.

@@ -1,11 +1,12 @@
 """What a stage takes in: decoded, of the right kind, and holding only what it may."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from schemas.codec import Codec
-from schemas.errors import InvalidValueError
+from schemas.errors import DataError, InvalidValueError
 from schemas.events import Event, Outcome, Prediction
-from schemas.validation import EVENT_BYTES_MAX, check_outcome, check_prediction
+from schemas.validation import EVENT_BYTES_MAX, check_event, check_values
 
 E = TypeVar("E", bound=Event)
 
@@ -17,10 +18,26 @@ def accepted(codec: Codec, payload: bytes | None, expected: type[E]) -> E:
     letter, is larger than its parts.
     """
     event = codec.decode(payload, expected)
-    if isinstance(event, (Prediction, Outcome)) and len(payload or b"") > EVENT_BYTES_MAX:
-        raise InvalidValueError(f"the record is larger than {EVENT_BYTES_MAX} bytes")
-    if isinstance(event, Prediction):
-        check_prediction(event)
-    elif isinstance(event, Outcome):
-        check_outcome(event)
+    if isinstance(event, (Prediction, Outcome)):
+        if len(payload or b"") > EVENT_BYTES_MAX:
+            raise InvalidValueError(f"the record is larger than {EVENT_BYTES_MAX} bytes")
+        check_event(event)
     return event
+
+
+def all_accepted(
+    codec: Codec, payloads: Sequence[bytes | None], expected: type[E]
+) -> list[E | DataError]:
+    """Return for each of many message values what `accepted` returns or raises."""
+    found: list[E | DataError] = []
+    events = codec.decode_plain(payloads, expected)
+    for event, payload in zip(events, payloads, strict=True):
+        try:
+            if event is None:
+                event = accepted(codec, payload, expected)
+            elif isinstance(event, (Prediction, Outcome)):
+                check_values(event)  # plain texts are such as may be
+            found.append(event)
+        except DataError as error:
+            found.append(error)
+    return found

@@ -7,6 +7,7 @@ the schemas used here. Source: https://docs.confluent.io/platform/current/schema
 """
 
 import io
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -14,23 +15,32 @@ from typing import Any, Protocol, TypeVar, cast
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.schema import load_schema
 
+from schemas.columns import ColumnReader
 from schemas.errors import MalformedRecordError, UnknownSchemaError
 from schemas.events import (
     EVENT_TYPES,
     AssayContext,
     Event,
     LatePair,
+    Metric,
     Outcome,
     Pair,
     Prediction,
 )
+from schemas.flat_writer import FlatWriter
+from schemas.kept_bodies import KeptBodies
 
 AVRO_DIR = Path(__file__).parent / "avro"
 NAMESPACE = "recalibra"
 HEADER_BYTES = 5
-# So many predictions and outcomes keep the bytes they were read from or written as.
-BODIES_KEPT_MAX = 20_000
-BODY_KEPT_BYTES_MAX = 1_000
+
+# Fewer are decoded one by one sooner than by columns.
+PLAIN_RECORDS_MIN = 24
+PLAIN_BYTES_MAX = 5_000
+_CLASSES: dict[str, type[tuple[Any, ...]]] = {
+    f"{NAMESPACE}.{event_type.__name__}": event_type
+    for event_type in (*EVENT_TYPES.values(), AssayContext)
+}
 
 E = TypeVar("E", bound=Event)
 Schema = dict[str, Any]
@@ -133,12 +143,12 @@ class Codec:
         self._ids = ids
         self._current = {name: plain(current_schema(name)) for name in EVENT_TYPES}
         # Avro's record of a pair is its own fields, then the two records it holds.
-        self._own_fields = {
-            name: parse_schema(_without(self._current[name], ("prediction", "outcome")))
-            for name in ("Pair", "LatePair")
+        self._flat = {
+            name: FlatWriter(_without(self._current[name], ("prediction", "outcome")))
+            for name in ("Pair", "LatePair", "Metric")
         }
-        # By identity, with the event, so that no other can have it.
-        self._bodies: dict[int, tuple[Event, bytes]] = {}
+        self._bodies = KeptBodies()
+        self._columns: dict[str, ColumnReader | None] = {}
         self._headers: dict[str, bytes] = {}
         self._writers: dict[int, tuple[str, Schema, Schema | None]] = {}
 
@@ -151,30 +161,22 @@ class Codec:
     def encode_body(self, event: Event) -> bytes:
         """Return the Avro record of an event under its current schema, without the header."""
         if isinstance(event, (Prediction, Outcome)):
-            kept = self._bodies.get(id(event))
-            if kept is None or kept[0] is not event:
-                kept = self._keep(event, self._written(event))
-            return kept[1]
+            body = self._bodies.get(event)
+            if body is None:
+                body = self._written(event)
+                self._bodies.keep(event, body)
+            return body
         if isinstance(event, (Pair, LatePair)):
-            out = io.BytesIO()
-            own = {name: getattr(event, name) for name in event._fields[:-2]}
-            schemaless_writer(out, self._own_fields[type(event).__name__], own)
-            bodies = self.encode_body(event.prediction), self.encode_body(event.outcome)
-            return b"".join((out.getvalue(), *bodies))
+            own = self._flat[type(event).__name__].write(event[:-2])
+            return own + self.encode_body(event[-2]) + self.encode_body(event[-1])
+        if isinstance(event, Metric):
+            return self._flat["Metric"].write(event)
         return self._written(event)
 
     def _written(self, event: Event) -> bytes:
         out = io.BytesIO()
         schemaless_writer(out, self._current[type(event).__name__], as_record(event))
         return out.getvalue()
-
-    def _keep(self, event: Event, body: bytes) -> tuple[Event, bytes]:
-        kept = (event, body)
-        if len(body) <= BODY_KEPT_BYTES_MAX:
-            if len(self._bodies) >= BODIES_KEPT_MAX:
-                self._bodies.clear()
-            self._bodies[id(event)] = kept
-        return kept
 
     def encode(self, event: Event) -> bytes:
         """Return an event as a Kafka message value."""
@@ -224,8 +226,55 @@ class Codec:
                 f"{len(payload) - data.tell()} bytes are left over behind the record"
             )
         if reader is None and isinstance(event, (Prediction, Outcome)):
-            self._keep(event, payload[HEADER_BYTES:])
+            self._bodies.keep(event, payload[HEADER_BYTES:])
         return cast(E, event)
+
+    def decode_plain(self, payloads: Sequence[bytes | None], expected: type[E]) -> list[E | None]:
+        """Return the events in many message values at once; None for what `decode` is to look at.
+
+        Read are plain records of the current schema, see `schemas.columns`.
+        """
+        header, reader = self.header(expected.__name__), self._column_reader(expected.__name__)
+        if reader is None:
+            return [None] * len(payloads)
+        chosen = [
+            i
+            for i, payload in enumerate(payloads)
+            if payload is not None
+            and len(payload) <= PLAIN_BYTES_MAX
+            and payload.startswith(header)
+        ]
+        if len(chosen) < PLAIN_RECORDS_MIN:
+            return [None] * len(payloads)
+        if len(chosen) == len(payloads):
+            found = reader.read(cast(Sequence[bytes], payloads), HEADER_BYTES)
+        else:
+            found = [None] * len(payloads)
+            plain = reader.read([cast(bytes, payloads[i]) for i in chosen], HEADER_BYTES)
+            for i, event in zip(chosen, plain, strict=True):
+                found[i] = event
+        if expected in (Prediction, Outcome):
+            for event, payload in zip(found, payloads, strict=True):
+                if event is not None:
+                    self._bodies.keep(event, cast(bytes, payload)[HEADER_BYTES:])
+        return found
+
+    def decode_all(self, payloads: Sequence[bytes], expected: type[E]) -> list[E]:
+        """Return the events in many message values; raises what `decode` does."""
+        events = self.decode_plain(payloads, expected)
+        return [
+            self.decode(payload, expected) if event is None else event
+            for event, payload in zip(events, payloads, strict=True)
+        ]
+
+    def _column_reader(self, name: str) -> ColumnReader | None:
+        """Return the reader of an event's current schema; None when it has fields for fastavro."""
+        if name not in self._columns:
+            try:
+                self._columns[name] = ColumnReader(self._current[name], _CLASSES)
+            except KeyError:
+                self._columns[name] = None
+        return self._columns[name]
 
 
 def schema_id_of(payload: bytes | None) -> int | None:

@@ -4,10 +4,9 @@ A key is UTF-8 text parts joined by the unit separator (U+001F), which no identi
 """
 
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
-
-from aiokafka.partitioner import murmur2
 
 from schemas.events import (
     Alert,
@@ -21,6 +20,7 @@ from schemas.events import (
     Prediction,
     Tick,
 )
+from schemas.partitioner import partition_of, partitions_of
 
 SEPARATOR = "\x1f"
 
@@ -46,17 +46,21 @@ def topic_name(prefix: str, short_name: str) -> str:
 
 def canonical(text: str) -> str:
     """Return an identifier as keys use it: Unicode NFC, no blanks at the ends; case is kept."""
-    return unicodedata.normalize("NFC", text).strip()
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return text.strip()
 
 
+@lru_cache(20_000)
 def join_key(molecule_id: str, assay_id: str) -> bytes:
     """Return the key of predictions and outcomes: all contexts of a molecule meet in one lane."""
     return f"{canonical(molecule_id)}{SEPARATOR}{canonical(assay_id)}".encode()
 
 
+@lru_cache(20_000)
 def monitor_key(model_id: str, assay_id: str) -> bytes:
     """Return the key of what is about a model in an assay: all its segments meet in one lane."""
-    return f"{model_id}{SEPARATOR}{assay_id}".encode()
+    return f"{model_id}{SEPARATOR}{canonical(assay_id)}".encode()
 
 
 def key_of(event: Event) -> bytes:
@@ -64,7 +68,7 @@ def key_of(event: Event) -> bytes:
     if isinstance(event, (Prediction, Outcome)):
         return join_key(event.molecule_id, event.assay_id)
     if isinstance(event, (Pair, LatePair)):
-        return monitor_key(event.prediction.model_id, canonical(event.prediction.assay_id))
+        return monitor_key(event.prediction.model_id, event.prediction.assay_id)
     if isinstance(event, (Metric, Alert, Coverage)):
         return monitor_key(event.model_id, event.assay_id)
     if isinstance(event, Tick):
@@ -72,20 +76,26 @@ def key_of(event: Event) -> bytes:
     return event.dead_letter_id.encode()
 
 
-@lru_cache(100_000)
-def partition_of(key: bytes, partitions: int) -> int:
-    """Return the partition of a key, 0 to partitions − 1, as Java's default partitioner does."""
-    return (int(murmur2(key)) & 0x7FFFFFFF) % partitions
+_partition_of = lru_cache(10_000)(partition_of)
 
 
-def partition_of_event(event: Event, partitions: int) -> int:
-    """Return the partition an event must stand in: that of its key, or a tick's own lane."""
+def address_of(event: Event, partitions: int) -> tuple[bytes, int]:
+    """Return an event's key and the partition it must stand in: the key's, or a tick's own lane."""
+    key = key_of(event)
     if isinstance(event, Tick):
-        return event.lane % partitions
-    return partition_of(key_of(event), partitions)
+        return key, event.lane % partitions
+    return key, _partition_of(key, partitions)
+
+
+def addresses_of(events: Sequence[Event], partitions: int) -> list[tuple[bytes, int]]:
+    """Return what `address_of` does for each of many events of one type."""
+    if not events or isinstance(events[0], Tick):
+        return [address_of(event, partitions) for event in events]
+    keys = [key_of(event) for event in events]
+    return list(zip(keys, partitions_of(keys, partitions), strict=True))
 
 
 def digest(*parts: str) -> str:
     """Return a 32-character identity derived from text parts, each with its length in front."""
-    text = "".join(f"{len(part)}:{part}" for part in parts)
+    text = "".join([f"{len(part)}:{part}" for part in parts])
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 
 from schemas.errors import InvalidValueError
 from schemas.events import CONTEXT_FIELDS, Outcome, Prediction
@@ -31,12 +32,11 @@ def _text(name: str, text: str | None, bytes_max: int = TEXT_BYTES_MAX) -> None:
 
 
 def _number(name: str, number: float | None, low: float, high: float) -> None:
-    if number is None:
+    if number is None or low <= number <= high:
         return
     if not math.isfinite(number):
         raise InvalidValueError(f"{name} is {number}, not a finite number", name)
-    if not low <= number <= high:
-        raise InvalidValueError(f"{name} is {number}; allowed is {low:g} to {high:g}", name)
+    raise InvalidValueError(f"{name} is {number}; allowed is {low:g} to {high:g}", name)
 
 
 def _time(name: str, time_us: int | None) -> None:
@@ -44,7 +44,14 @@ def _time(name: str, time_us: int | None) -> None:
         raise InvalidValueError(f"{name} is outside the years 1900 to 2199", name)
 
 
-def _common(event: Prediction | Outcome) -> None:
+def check_event(event: Prediction | Outcome) -> None:
+    """Raise InvalidValueError, which names the column, when an event holds what it must not."""
+    check_texts(event)
+    check_values(event)
+
+
+def check_texts(event: Prediction | Outcome) -> None:
+    """Raise InvalidValueError, which names the column, for a text that is none or too long."""
     _text("event_id", event.event_id)
     _text("molecule_id", event.molecule_id)
     _text("assay_id", event.assay_id)
@@ -52,41 +59,53 @@ def _common(event: Prediction | Outcome) -> None:
         _text(name, text)
     _text("label", event.label, LABEL_BYTES_MAX)
     _text("unit", event.unit)
+    if isinstance(event, Prediction):
+        _text("model_id", event.model_id)
+        _text("model_version", event.model_version)
+
+
+def check_values(event: Prediction | Outcome) -> None:
+    """Raise InvalidValueError, which names the column, for whatever is wrong but texts."""
     _number("value", event.value, -NUMBER_MAX, NUMBER_MAX)
     if not 0 <= event.revision < 2**53:
         raise InvalidValueError(f"revision is {event.revision}; 0 or more is allowed", "revision")
+    if isinstance(event, Prediction):
+        _check_prediction(event)
+    else:
+        _check_outcome(event)
 
 
-def check_prediction(event: Prediction) -> None:
-    """Raise InvalidValueError, which names the column, when a prediction holds what it must not."""
-    _common(event)
-    _text("model_id", event.model_id)
-    _text("model_version", event.model_version)
+def _check_prediction(event: Prediction) -> None:
     _number("probability", event.probability, 0.0, 1.0)
     _number("uncertainty", event.uncertainty, 0.0, NUMBER_MAX)
     _time("predicted_at", event.predicted_at)
-    if len(event.features) > FEATURES_MAX:
-        raise InvalidValueError(
-            f"{len(event.features)} features; {FEATURES_MAX} are allowed", "features"
-        )
-    for name, feature in event.features.items():
+    if event.features:
+        _check_features(event.features)
+    if (
+        event.value is None
+        and event.label is None
+        and event.probability is None
+        and not event.retracted
+    ):
+        raise InvalidValueError("a prediction needs a value, a label or a probability", "value")
+
+
+def _check_features(features: Mapping[str, float | str]) -> None:
+    if len(features) > FEATURES_MAX:
+        raise InvalidValueError(f"{len(features)} features; {FEATURES_MAX} are allowed", "features")
+    for name, feature in features.items():
         _text(f"feature:{name}", name)
         if isinstance(feature, str):
             _text(f"feature:{name}", feature or None)
         else:
             _number(f"feature:{name}", feature, -NUMBER_MAX, NUMBER_MAX)
-    given = (event.value, event.label, event.probability)
-    if not event.retracted and all(part is None for part in given):
-        raise InvalidValueError("a prediction needs a value, a label or a probability", "value")
 
 
-def check_outcome(event: Outcome) -> None:
-    """Raise InvalidValueError, which names the column, when an outcome holds what it must not."""
-    _common(event)
+def _check_outcome(event: Outcome) -> None:
     _time("measured_at", event.measured_at)
     if event.qualifier is not None and event.qualifier not in QUALIFIERS:
         raise InvalidValueError(
             f"qualifier is {event.qualifier!r}; allowed are {' '.join(QUALIFIERS)}", "qualifier"
         )
-    if not event.retracted and event.value is None and event.label is None:
+    if event.value is None and event.label is None and not event.retracted:
         raise InvalidValueError("an outcome needs a value or a label", "value")

@@ -12,7 +12,8 @@ from schemas.acceptance import accepted
 from schemas.codec import Codec
 from schemas.errors import DataError, UnavailableError
 from schemas.events import DeadLetter, Event, Pair
-from schemas.topics import TOPICS, key_of, partition_of, topic_name
+from schemas.partitioner import partition_of
+from schemas.topics import TOPICS, key_of, topic_name
 from streams.kafka_access import client_settings
 from streams.lane import DEAD_PAYLOAD_BYTES_MAX
 from streams.lane_log import Outgoing

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterable
 
 from processors.processor import Processor
-from schemas.acceptance import accepted
+from schemas.acceptance import all_accepted
 from schemas.codec import Codec, schema_id_of
 from schemas.errors import DataError, OursError
 from schemas.events import DeadLetter, Event, Tick
-from schemas.topics import SHORT_NAMES, TOPICS, digest, key_of, partition_of_event, topic_name
+from schemas.topics import TOPICS, address_of, addresses_of, digest, topic_name
 from streams.blocks import Block, Record
 from streams.lane_log import Checkpoint, LaneAddress, LaneLog, Outgoing
 from streams.lane_offsets import packed, unpacked
@@ -50,6 +50,9 @@ class Lane:
     ) -> None:
         self.address = address
         self._types = {topic_name(address.prefix, short): TOPICS[short] for short in inputs}
+        self._topics = {
+            event_type: topic_name(address.prefix, short) for short, event_type in TOPICS.items()
+        }
         # What is wrong with a record is said once: by the one stage that owns its topic.
         self._owned = {topic_name(address.prefix, short) for short in owned}
         self.next_offsets: dict[str, int] = dict.fromkeys(self._types, 0)
@@ -162,34 +165,41 @@ class Lane:
                 f"lane {self.address} stands at offset {behind} of {block.topic} and was given "
                 f"{block.start}: records are missing in between"
             )
-        for record in block.records:
-            if record.offset >= behind:
-                self.next_offsets[block.topic] = record.offset + 1
-                self._take_record(block.topic, record)
-        self.next_offsets[block.topic] = block.stop
+        topic = block.topic
+        records = [record for record in block.records if record.offset >= behind]
+        events = all_accepted(self._codec, [r.value for r in records], self._types[topic])
+        good = [event for event in events if not isinstance(event, DataError)]
+        self._processor.prepare(good, self._store)
+        # What others write is checked: a producer may not share our key or partitioner.
+        checked = (
+            iter(addresses_of(good, self.address.partitions)) if topic in self._owned else None
+        )
+        before = self.sequence - behind
+        for record, event in zip(records, events, strict=True):
+            self.next_offsets[topic] = record.offset + 1
+            if isinstance(event, DataError):
+                self._reject(topic, record, event)
+                continue
+            if checked is not None:
+                key, partition = next(checked)
+                if partition != self.address.partition:
+                    self._outgoing.append(Outgoing(topic, partition, key, record.value))
+                    continue
+            try:
+                followed = self._processor.process(event, before + record.offset + 1, self._store)
+            except DataError as error:
+                self._reject(topic, record, error)
+            else:
+                self._send(followed)
+        self.next_offsets[topic] = block.stop
         self._advanced = True
         self._flushed_quiet = False
 
-    def _take_record(self, topic: str, record: Record) -> None:
-        try:
-            event = accepted(self._codec, record.value, self._types[topic])
-            partition = partition_of_event(event, self.address.partitions)
-            if partition != self.address.partition and topic in self._owned:
-                # Its producer does not share our key or partitioner: it goes where it belongs.
-                self._outgoing.append(Outgoing(topic, partition, key_of(event), record.value))
-                return
-            followed = self._processor.process(event, self.sequence, self._store)
-        except DataError as error:
-            self._reject(topic, record, error)
-            return
-        self._send(followed)
-
     def _send(self, events: Iterable[Event]) -> None:
         for event in events:
-            topic = topic_name(self.address.prefix, SHORT_NAMES[type(event)])
-            partition = partition_of_event(event, self.address.partitions)
-            value = self._codec.encode(event)
-            self._outgoing.append(Outgoing(topic, partition, key_of(event), value))
+            key, partition = address_of(event, self.address.partitions)
+            topic = self._topics[type(event)]
+            self._outgoing.append(Outgoing(topic, partition, key, self._codec.encode(event)))
 
     def _reject(self, topic: str, record: Record, error: DataError) -> None:
         if self._types[topic] is DeadLetter:

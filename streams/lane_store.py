@@ -14,8 +14,8 @@ from schemas.errors import RefusedStateError, UnavailableError
 from streams.kafka_access import DELETE_RETENTION_MS
 
 # The layout of all that a lane keeps, in its store and in its changelog: the records of the lane
-# and of the processors. Version 1 was never released.
-STATE_VERSION = 2
+# and of the processors. Versions 1 and 2 were never released.
+STATE_VERSION = 3
 RECORD_BYTES_MAX = 65_536
 # No key of a processor starts with this byte.
 _META = b"\x00"
@@ -212,7 +212,8 @@ class LaneStore:
 
     def pending(self) -> list[tuple[bytes, bytes | None]]:
         """Return what the open checkpoint changed; a None value is a removal."""
-        return list(self._pending.items())
+        # Not by the order of keys, which would cost more than it is worth.
+        return list(dict.items(self._pending))
 
     @property
     def offsets(self) -> bytes | None:
@@ -238,7 +239,7 @@ class LaneStore:
     def commit(self, offsets: bytes, changelog_position: int, now_us: int) -> None:
         """Make the pending changes durable in one batch, with where they are in the changelog."""
         batch = WriteBatch(raw_mode=True)
-        for key, value in self._pending.items():
+        for key, value in self.pending():
             if value is None:
                 batch.delete(key)
             else:

@@ -37,6 +37,9 @@ class SinkProcessor:
         self._refused: list[Event] = []
         self._sequence = 0
 
+    def prepare(self, events: Sequence[Event], store: Store) -> None:
+        """Do nothing: rows need nothing that is known."""
+
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
         """Take one event; the time is nothing that rests."""
         self._sequence = sequence

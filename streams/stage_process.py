@@ -5,6 +5,7 @@ when anything fails, and 2 when the settings must be mended first.
 """
 
 import asyncio
+import gc
 import logging
 import sys
 import time
@@ -20,6 +21,8 @@ from streams.schema_ids import make_codec
 from streams.settings import Settings, load_settings
 from streams.sink_stage import SinkProcessor
 from streams.stage_app import EXIT_FAILED, EXIT_USER, StageApp
+
+GARBAGE_OBJECTS_MIN = 100_000
 
 
 def make_stage(name: str, settings: Settings) -> StageApp:
@@ -65,6 +68,12 @@ def _await_topics(settings: Settings) -> None:
             time.sleep(error.retry_after_s)
 
 
+def _collect_seldom() -> None:
+    """Look for cycles seldom: events hold none, and with Python's defaults it costs a quarter."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS_MIN, 20, 50)
+
+
 def main() -> int:
     """Run the stage that the first argument names until told to stop."""
     logging.basicConfig(
@@ -78,6 +87,7 @@ def main() -> int:
         settings = resolved(settings) if sys.argv[1] == "sink" else kafka_resolved(settings)
         _await_topics(settings)
         stage = make_stage(sys.argv[1], settings)
+        _collect_seldom()
         worker = stage.app.Worker(
             loglevel="ERROR", override_logging=False, redirect_stdouts=False, quiet=True
         )

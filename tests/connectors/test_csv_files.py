@@ -20,7 +20,7 @@ from connectors.csv_files import (
 from schemas.errors import SettingsError
 from schemas.events import AssayContext, DeadLetter, Outcome, Prediction
 from schemas.topics import digest
-from schemas.validation import QUALIFIERS, TIME_MAX_US, TIME_MIN_US
+from schemas.validation import LABEL_BYTES_MAX, QUALIFIERS, TIME_MAX_US, TIME_MIN_US
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,7 +38,7 @@ events = {
     "molecule_id": texts,
     "assay_id": texts,
     "context": contexts,
-    "label": st.none() | texts,
+    "label": st.none() | texts.filter(lambda t: len(t.encode()) <= LABEL_BYTES_MAX),
     "value": numbers,
     # Spellings of known units become one; these are known already or in no table.
     "unit": st.sampled_from([None, "uM", "kcal/mol", "%", "furlong"]),

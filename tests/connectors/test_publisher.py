@@ -9,8 +9,9 @@ from connectors.publisher import Publisher
 from schemas.codec import Codec
 from schemas.errors import InvalidValueError, OursError, UnavailableError, UserError
 from schemas.events import AssayContext, DeadLetter, Outcome, Prediction
+from schemas.partitioner import partition_of
 from schemas.table import SchemaTable
-from schemas.topics import TOPICS, key_of, partition_of, topic_name
+from schemas.topics import TOPICS, key_of, topic_name
 from schemas.validation import EVENT_BYTES_MAX
 
 

@@ -12,8 +12,9 @@ from oracle_pairs import PairOracle, place_of
 
 from schemas.errors import DataError
 from schemas.events import DeadLetter, Outcome, Prediction
+from schemas.partitioner import partition_of
 from schemas.precedence import precedence
-from schemas.topics import key_of, partition_of, topic_name
+from schemas.topics import key_of, topic_name
 
 CONFLICT = "ConflictingContentError"
 

@@ -20,8 +20,9 @@ from lab_events import (
 
 from schemas.codec import Codec
 from schemas.events import AssayContext, Outcome, Prediction
+from schemas.partitioner import partition_of
 from schemas.table import SchemaTable
-from schemas.topics import SHORT_NAMES, key_of, partition_of
+from schemas.topics import SHORT_NAMES, key_of
 
 CODEC = Codec(SchemaTable())
 DUPLICATES_PART = 0.10

@@ -25,7 +25,8 @@ from sklearn.metrics import (
 )
 
 from schemas.events import AssayContext, Outcome, Prediction
-from schemas.topics import SHORT_NAMES, key_of, partition_of
+from schemas.partitioner import partition_of
+from schemas.topics import SHORT_NAMES, key_of
 
 TODAY_US = 20_000 * DAY_US
 LOT = AssayContext("L1", "I1")

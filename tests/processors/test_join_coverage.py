@@ -12,7 +12,7 @@ from test_join import O, P, events_of_a_lab, expected_of
 from test_pairing_oracle import CODEC, AnyEvent, newest_revisions
 
 from processors.join import Join
-from processors.join_records import KINDS
+from processors.join_records import JOINED, event_type_of
 from processors.options import DAY_US, Options
 from processors.store import MemoryStore
 from schemas.events import Coverage, DeadLetter, Event, Outcome, Pair, Prediction, Tick
@@ -61,7 +61,7 @@ class Lane:
         return {place: counted for place, counted in found.items() if any(counted)}
 
     def kept(self, kind: type[Prediction] | type[Outcome]) -> int:
-        return len(list(self.store.scan(KINDS[kind])))
+        return sum(event_type_of(key) is kind for key, _ in self.store.scan(JOINED))
 
 
 def counted_in_batch(events: Sequence[AnyEvent], now: int | None) -> dict[Place, Counted]:

@@ -11,7 +11,7 @@ from processors.store import MemoryStore
 from processors.window_sums import terms_of
 from schemas.errors import InvalidValueError, RefusedStateError
 from schemas.events import CONTEXT_FIELDS, AssayContext, Outcome, Prediction
-from schemas.validation import check_outcome, check_prediction
+from schemas.validation import check_event
 
 P = Prediction("p", 0, False, "m", "a", AssayContext(), "net", "1", 1.5, "hit", 0.7)
 O = Outcome("o", 0, False, "m", "a", AssayContext("L1"), 1.0, "miss", measured_at=5)  # noqa: E741
@@ -25,8 +25,8 @@ def test_the_name_of_every_series_comes_back(version: str, levels: list[str | No
     prediction = P._replace(model_version=version)
     outcome = O._replace(context=AssayContext(*levels))
     try:
-        check_prediction(prediction)
-        check_outcome(outcome)
+        check_event(prediction)
+        check_event(outcome)
     except InvalidValueError:
         return
     record = scored(pair_of(prediction, outcome, "paired", 1))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import Alert, AssayContext, DeadLetter, Metric, Outcome, Pair, Prediction
+from schemas.partitioner import partition_of
 from schemas.topics import (
     SEPARATOR,
     TOPICS,
@@ -17,7 +18,6 @@ from schemas.topics import (
     join_key,
     key_of,
     monitor_key,
-    partition_of,
     topic_name,
 )
 

@@ -10,7 +10,7 @@ from schemas.codec import Codec
 from schemas.errors import InvalidValueError
 from schemas.events import CONTEXT_FIELDS, AssayContext, Outcome, Prediction
 from schemas.table import SchemaTable
-from schemas.validation import EVENT_BYTES_MAX, QUALIFIERS, check_outcome, check_prediction
+from schemas.validation import EVENT_BYTES_MAX, QUALIFIERS, check_event
 from streams.lane_store import RECORD_BYTES_MAX
 
 PREDICTION = Prediction("p", 0, False, "m", "a", AssayContext(), "net", "1", 1.0)
@@ -71,13 +71,13 @@ PREDICTIONS_REFUSED: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("change", PREDICTIONS_ALLOWED, ids=lambda c: str(c)[:40])
 def test_a_prediction_may_hold(change: dict[str, Any]) -> None:
-    check_prediction(PREDICTION._replace(**change))
+    check_event(PREDICTION._replace(**change))
 
 
 @pytest.mark.parametrize(("column", "change"), PREDICTIONS_REFUSED, ids=lambda c: ascii(c)[:40])
 def test_a_prediction_must_not_hold(column: str, change: dict[str, Any]) -> None:
     with pytest.raises(InvalidValueError) as refused:
-        check_prediction(PREDICTION._replace(**change))
+        check_event(PREDICTION._replace(**change))
     assert refused.value.column == column
 
 
@@ -85,13 +85,13 @@ def test_a_prediction_must_not_hold(column: str, change: dict[str, Any]) -> None
 def test_a_context_names_its_field(field: str) -> None:
     for text in ("a\x1fb", LONG + "x"):
         with pytest.raises(InvalidValueError) as refused:
-            check_outcome(OUTCOME._replace(context=AssayContext(**{field: text})))
+            check_event(OUTCOME._replace(context=AssayContext(**{field: text})))
         assert refused.value.column == field
 
 
 @pytest.mark.parametrize("qualifier", [None, *QUALIFIERS])
 def test_an_outcome_may_be_qualified(qualifier: str | None) -> None:
-    check_outcome(OUTCOME._replace(qualifier=qualifier))
+    check_event(OUTCOME._replace(qualifier=qualifier))
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,13 @@ def test_an_outcome_may_be_qualified(qualifier: str | None) -> None:
 )
 def test_an_outcome_must_not_hold(column: str, change: dict[str, Any]) -> None:
     with pytest.raises(InvalidValueError) as refused:
-        check_outcome(OUTCOME._replace(**change))
+        check_event(OUTCOME._replace(**change))
     assert refused.value.column == column
 
 
 def test_an_outcome_may_be_a_label_or_retracted() -> None:
-    check_outcome(OUTCOME._replace(value=None, label="hit"))
-    check_outcome(OUTCOME._replace(value=None, retracted=True))
+    check_event(OUTCOME._replace(value=None, label="hit"))
+    check_event(OUTCOME._replace(value=None, retracted=True))
 
 
 def test_what_is_allowed_fits_into_a_state_record() -> None:
@@ -129,7 +129,7 @@ def test_what_is_allowed_fits_into_a_state_record() -> None:
     encoded = Codec(SchemaTable()).encode(prediction)
     assert len(encoded) <= EVENT_BYTES_MAX
     try:
-        check_prediction(prediction)
+        check_event(prediction)
     except InvalidValueError:
         return  # refused in time: a lane's store takes no larger record and would end the worker
     store = MemoryStore()

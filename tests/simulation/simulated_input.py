@@ -1,14 +1,14 @@
 """What producers send: few events of few molecules, encoded once for all seeds."""
 
-from collections.abc import Callable
 from functools import cache
 from random import Random
 from typing import cast
 
 from schemas.codec import Codec, E
-from schemas.events import AssayContext, Event, Outcome, Prediction, Tick
+from schemas.events import AssayContext, Event, Outcome, Prediction
+from schemas.partitioner import partition_of
 from schemas.table import SchemaTable
-from schemas.topics import key_of, partition_of, topic_name
+from schemas.topics import key_of, topic_name
 
 PREFIX = "simulated"
 MOLECULES = 4
@@ -43,14 +43,6 @@ class CachedCodec(Codec):
 
 
 CODEC = CachedCodec()
-cached_partition_of: Callable[[bytes, int], int] = cache(partition_of)
-
-
-def cached_partition_of_event(event: Event, partitions: int) -> int:
-    """See `schemas.topics.partition_of_event`."""
-    if isinstance(event, Tick):
-        return event.lane % partitions
-    return cached_partition_of(key_of(event), partitions)
 
 
 @cache
@@ -79,4 +71,4 @@ def next_message(
     key, value = _encoded(number, random.randrange(MOLECULES), is_prediction, retracted)
     if random.random() < 0.1:
         return topic, random.randrange(partitions), b"a key of their own", value
-    return topic, cached_partition_of(key, partitions), key, value
+    return topic, partition_of(key, partitions), key, value

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from simulated_input import CODEC, PREFIX, RUBBISH, cached_partition_of
+from simulated_input import CODEC, PREFIX, RUBBISH
 from simulated_log import CLOCK_US, DELETE_RETENTION, Fetched
 from simulated_sink import refused
 from simulated_stage import TICK_INTERVAL, SimulatedStage
@@ -24,6 +24,7 @@ from schemas.events import (
     Prediction,
     Tick,
 )
+from schemas.partitioner import partition_of
 from schemas.topics import TOPICS, key_of, topic_name
 from streams.lane_log import KafkaLaneLog, LaneAddress
 from streams.lane_store import LaneStore, is_meta
@@ -55,7 +56,7 @@ def _in_place(world: SimulatedWorld, short: str) -> Iterator[tuple[int, Event]]:
         if record.value == RUBBISH:
             continue
         event = CODEC.decode(record.value, TOPICS[short])
-        if cached_partition_of(key_of(event), world.partitions) == partition:
+        if partition_of(key_of(event), world.partitions) == partition:
             yield partition, event
 
 

@@ -14,7 +14,6 @@ from simulated_clients import Config, SimulatedConsumer, SimulatedProducer
 from simulated_disk import SimulatedDisks, SimulatedRocks, SimulatedWriteBatch
 from simulated_group import SimulatedGroup
 from simulated_happenings import Happenings
-from simulated_input import cached_partition_of_event
 from simulated_log import SimulatedLog
 from simulated_plan import Odds, Plan, draw_odds
 from simulated_specs import draw_stages
@@ -251,6 +250,5 @@ def simulated_clients(world: SimulatedWorld) -> Iterator[None]:
             WriteBatch=SimulatedWriteBatch,
             free_bytes=lambda _folder: 0 if world.unlucky("full disk") else FREE_BYTES,
         ),
-        patch.object(streams.lane, "partition_of_event", cached_partition_of_event),
     ):
         yield

@@ -6,7 +6,7 @@ flush. Counts are kept at hand and written by `flush`; a retraction deletes, so 
 that is missed brings an old count back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from processors.store import Store
 from schemas.errors import OursError
@@ -34,6 +34,9 @@ class Tally:
     def working(self) -> bool:
         """Whether counts are being said."""
         return self._saying
+
+    def prepare(self, events: Sequence[Event], store: Store) -> None:
+        pass
 
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
         """Count one prediction or outcome; a tick counts for the sequence only."""

@@ -11,7 +11,8 @@ from confluent_kafka import Message, Producer
 from pipeline_lab import CODEC, PipelineLab
 
 from schemas.events import DeadLetter
-from schemas.topics import key_of, partition_of, topic_name
+from schemas.partitioner import partition_of
+from schemas.topics import key_of, topic_name
 from streams.addresses import as_environment
 from streams.cli import main
 from streams.topic_reader import TopicReader

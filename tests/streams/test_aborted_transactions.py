@@ -8,7 +8,8 @@ from pipeline_lab import CODEC, PipelineLab, await_that, outcome, prediction
 
 from processors.pairing import pair_of
 from schemas.events import Alert, Coverage, DeadLetter, Event, LatePair, Metric
-from schemas.topics import SHORT_NAMES, TOPICS, key_of, partition_of, topic_name
+from schemas.partitioner import partition_of
+from schemas.topics import SHORT_NAMES, TOPICS, key_of, topic_name
 
 ASSAY = "a"
 

@@ -9,7 +9,8 @@ from confluent_kafka import Producer
 from pipeline_lab import CODEC, PipelineLab, await_that, outcome, prediction
 
 from schemas.events import DeadLetter, Pair
-from schemas.topics import key_of, partition_of, topic_name
+from schemas.partitioner import partition_of
+from schemas.topics import key_of, topic_name
 from schemas.validation import EVENT_BYTES_MAX
 from streams.supervisor import Supervisor
 

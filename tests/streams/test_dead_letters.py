@@ -9,7 +9,8 @@ from dead_letter_lab import environment, letter, records, run, say
 from pipeline_lab import CODEC, PipelineLab, await_that, outcome, prediction
 
 from schemas.events import DeadLetter, Pair
-from schemas.topics import key_of, partition_of, topic_name
+from schemas.partitioner import partition_of
+from schemas.topics import key_of, topic_name
 from streams.settings import REPOSITORY
 from streams.supervisor import Supervisor
 

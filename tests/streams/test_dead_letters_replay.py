@@ -6,7 +6,8 @@ from dead_letter_lab import letter, produce, records, run, say
 from pipeline_lab import CODEC, PipelineLab, outcome, prediction
 
 from schemas.events import Pair
-from schemas.topics import key_of, partition_of, topic_name
+from schemas.partitioner import partition_of
+from schemas.topics import key_of, topic_name
 from schemas.validation import EVENT_BYTES_MAX
 from streams.lane import DEAD_PAYLOAD_BYTES_MAX
 

@@ -1,7 +1,7 @@
 """A lane by itself, over a log in memory: its ticks, its room on disk, its piecewise work."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -62,6 +62,9 @@ class Pieces:
     @property
     def working(self) -> bool:
         return self.left > 0
+
+    def prepare(self, events: Sequence[Event], store: Store) -> None:
+        pass
 
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
         return []
