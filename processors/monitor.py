@@ -15,7 +15,7 @@ from processors.keys import SeriesId
 from processors.label_coverage import LabelCoverage
 from processors.metrics import all_metrics
 from processors.options import DEFAULTS, Options
-from processors.publication import is_due
+from processors.publication import FLUSHES_WAITED_MAX, is_due
 from processors.series import Scored, SeriesName, scored, series_of
 from processors.series_at_hand import SeriesAtHand
 from processors.series_state import SeriesState
@@ -27,6 +27,8 @@ from schemas.topics import SEPARATOR, canonical, monitor_key
 
 # How far back a cause is looked for.
 CAUSE_ROWS_MAX = 2_000
+# So many series are told of with one checkpoint.
+SERIES_AT_ONCE = 50
 
 
 class Monitor:
@@ -44,10 +46,9 @@ class Monitor:
     0.5
     """
 
-    working = False
-
     def __init__(self, options: Options = DEFAULTS) -> None:
         self._options = options
+        self.working = False
         # Imported now and not while the first events wait.
         all_metrics()
         all_detectors()
@@ -112,19 +113,27 @@ class Monitor:
             state.remove(compared, terms, old.at, sequence, store)
 
     def flush(self, store: Store, quiet: bool) -> list[Event]:
-        """Write what changed to the store and return the metrics that are due.
+        """Write what changed to the store and return metrics of some of the series that have news.
 
-        Under load only series that changed by a part are due; when `quiet`, all that are pending.
+        Under load a series is due that changed by a part or waited long; when `quiet` every one is,
+        and `working` tells whether some are left.
         """
         published: list[Event] = []
-        for series in self._series.due(store, quiet):
+        told, left = 0, False
+        for series, waited in self._series.waiting(store).items():
             state = self._series.get(series, store)
-            if state.changed and (quiet or is_due(state.changed, state.n)):
+            if quiet or is_due(state.changed, state.n, waited):
+                if told == SERIES_AT_ONCE:
+                    left = True
+                    break
+                told += 1
+                state = self._series.changing(series, store)
                 state.save_days(store)
-                published += self._metrics(series.subject, state, quiet, store)
-                state.changed = 0 if complete(state, quiet) else 1
-            self._series.save(series, state, store)
-        self._series.saved()
+                in_full = quiet or waited >= FLUSHES_WAITED_MAX
+                published += self._metrics(series.subject, state, in_full, store)
+                state.changed = 0 if complete(state, in_full) else 1
+        self.working = quiet and left
+        self._series.save(store)
         published += self._coverage.flush(store, quiet)
         for keeper in self._keepers.values():
             keeper.save(store)
@@ -173,10 +182,10 @@ class Monitor:
         return [Scored.from_bytes(record) for record in found if record is not None]
 
     def _metrics(
-        self, subject: bytes, state: SeriesState, quiet: bool, store: Store
+        self, subject: bytes, state: SeriesState, in_full: bool, store: Store
     ) -> Iterator[Metric]:
         model_id, assay_id = subject.decode().split(SEPARATOR)
-        for measured in metrics_of(state, store, self._options, quiet):
+        for measured in metrics_of(state, store, self._options, in_full):
             yield Metric(
                 model_id=model_id,
                 model_version=state.name.model_version,

@@ -15,14 +15,16 @@ class SeriesAtHand:
     >>> store, series = MemoryStore(), SeriesAtHand()
     >>> name = SeriesId(b"net", SeriesName("1", None, None))
     >>> state = series.changing(name, store); state.changed = 1
-    >>> series.save(name, state, store); series.saved(); SeriesAtHand().due(store, quiet=True)
+    >>> series.save(store); list(SeriesAtHand().waiting(store))
     [SeriesId(subject=b'net', name=SeriesName(model_version='1', field=None, value=None))]
     """
 
     def __init__(self) -> None:
         self._states: dict[SeriesId, SeriesState] = {}
         self._changed: dict[SeriesId, None] = {}
-        self._pending: dict[SeriesId, None] | None = None
+        # What the store says of who waits; how many saves each has waited is at hand only.
+        self._noted: set[SeriesId] = set()
+        self._waiting: dict[SeriesId, int] | None = None
 
     def get(self, series: SeriesId, store: Store) -> SeriesState:
         """Return a series, to be read."""
@@ -36,30 +38,38 @@ class SeriesAtHand:
         self._changed[series] = None
         return self.get(series, store)
 
-    def due(self, store: Store, quiet: bool) -> list[SeriesId]:
-        """Return the series that changed since the last checkpoint; when `quiet` all with news."""
-        pending = self._noted(store)
-        return list({**self._changed, **pending} if quiet else self._changed)
+    def waiting(self, store: Store) -> dict[SeriesId, int]:
+        """Return the series with news, the longest waiting first, and how many saves they waited.
 
-    def save(self, series: SeriesId, state: SeriesState, store: Store) -> None:
-        """Write a series, and note whether it has pairs whose metrics are yet to be published."""
-        pending = self._noted(store)
-        if state.changed and series not in pending:
-            store.put(state.keys.pending, b"")
-            pending[series] = None
-        elif not state.changed and series in pending:
-            store.delete(state.keys.pending)
-            del pending[series]
-        state.save(store)
+        Those that changed since the last save come last.
+        """
+        if self._waiting is None:
+            found = (split(key) for key, _ in store.scan(PENDING))
+            self._waiting = {SeriesId(s, SeriesName.from_bytes(name)): 0 for s, name in found}
+            self._noted = set(self._waiting)
+        for series in self._changed:
+            self._waiting.setdefault(series, 0)
+        return self._waiting
 
-    def saved(self) -> None:
-        """Take all that changed as written, and let go of what is too much to keep at hand."""
+    def save(self, store: Store) -> None:
+        """Write what changed, and which series have news that are yet to be published.
+
+        Lets go of what is too much to keep at hand.
+        """
+        waited = self.waiting(store)
+        for series in self._changed:
+            self._states[series].save(store)
+        self._waiting = {}
+        for series, saves in waited.items():
+            state = self._states.get(series)
+            if state is None or state.changed:
+                self._waiting[series] = saves + 1
+                if series not in self._noted:
+                    self._noted.add(series)
+                    store.put(self.get(series, store).keys.pending, b"")
+            elif series in self._noted:
+                self._noted.discard(series)
+                store.delete(state.keys.pending)
         self._changed.clear()
         if len(self._states) > SERIES_AT_HAND_MAX:
             self._states.clear()
-
-    def _noted(self, store: Store) -> dict[SeriesId, None]:
-        if self._pending is None:
-            found = (split(key) for key, _ in store.scan(PENDING))
-            self._pending = {SeriesId(s, SeriesName.from_bytes(name)): None for s, name in found}
-        return self._pending

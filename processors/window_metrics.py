@@ -19,10 +19,10 @@ from processors.summaries.values import Values
 from processors.window_sums import WindowSums, terms_of
 
 ALL = "all"
-# Rank metrics need every pair of the window: of a larger one only when no input waits, and of one
+# Rank metrics need every pair of the window: of a larger one only when there is time, and of one
 # above the second limit not at all.
-RANK_PAIRS_BUSY_MAX = 2_000
-RANK_PAIRS_MAX = 100_000
+RANK_PAIRS_BUSY_MAX = 200
+RANK_PAIRS_MAX = 10_000
 
 RANK_METRICS = ("kendall_tau", "roc_auc")
 
@@ -95,8 +95,10 @@ def _last_windows(
         yield f"last:{size}", sums.copy()
 
 
-def metrics_of(state: SeriesState, store: Store, options: Options, quiet: bool) -> list[Measured]:
+def metrics_of(state: SeriesState, store: Store, options: Options, in_full: bool) -> list[Measured]:
     """Return every metric of every window of a series whose days are saved.
+
+    Unless it is to be `in_full`, rank metrics of windows above RANK_PAIRS_BUSY_MAX are left out.
 
     What was published before and no longer applies is returned as undefined, so that its old value
     does not stand.
@@ -111,7 +113,7 @@ def metrics_of(state: SeriesState, store: Store, options: Options, quiet: bool) 
     >>> [(m.window, m.estimate.value) for m in told if m.metric == "mae"]
     [('all', 0.5), ('days:30', 0.5), ('last:50', 0.5), ('last:200', 0.5)]
     """
-    rank_pairs_max = RANK_PAIRS_MAX if quiet else RANK_PAIRS_BUSY_MAX
+    rank_pairs_max = RANK_PAIRS_MAX if in_full else RANK_PAIRS_BUSY_MAX
     days = day_windows(store, state.keys.days, options.window_days)
     windows = [(ALL, state.whole), *((f"days:{size}", sums) for size, sums in days)]
     ranked = [sums.n for _, sums in windows if sums.n <= rank_pairs_max]
@@ -126,7 +128,7 @@ def metrics_of(state: SeriesState, store: Store, options: Options, quiet: bool) 
         if sums.n not in by_size:
             by_size[sums.n] = _estimates(sums, rows.values(sums.n) if with_ranks else None)
         told += [Measured(window, name, found, rows.at) for name, found in by_size[sums.n]]
-        if not with_ranks and not quiet:
+        if not with_ranks and not in_full:
             unsaid |= {(window, metric) for metric in RANK_METRICS} & state.published
     now = {(measured.window, measured.metric) for measured in told} | unsaid
     told += [_gone(*name, rows.at) for name in sorted(state.published - now)]
@@ -140,6 +142,6 @@ def _gone(window: str, metric: str, at: int | None) -> Measured:
     return Measured(window, metric, Estimate(None, None, None, 0, "no pairs"), at)
 
 
-def complete(state: SeriesState, quiet: bool) -> bool:
+def complete(state: SeriesState, in_full: bool) -> bool:
     """Return whether `metrics_of` tells all there is to tell, rank metrics included."""
-    return quiet or state.n <= RANK_PAIRS_BUSY_MAX
+    return in_full or state.n <= RANK_PAIRS_BUSY_MAX

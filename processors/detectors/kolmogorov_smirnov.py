@@ -4,6 +4,8 @@ Windows do not overlap: a test that looks again at the same pairs spends its fal
 over. Reference: scipy.stats.ks_2samp; J. L. Hodges (1958), Arkiv för Matematik 3, 469-486.
 """
 
+import numpy as np
+
 from processors.detectors import Change, Observation, State
 
 WINDOW_PAIRS = 50
@@ -36,9 +38,7 @@ class Detector:
         self._errors.append(observation.error)
         if len(self._errors) < WINDOW_PAIRS:
             return None
-        from scipy.stats import ks_2samp  # slow to import, and most observations fill no window
-
-        p_value = float(ks_2samp(observation.reference, self._errors).pvalue)
+        p_value = _p_value(observation.reference, self._errors)
         since, self._errors = self._since, []
         if p_value > P_VALUE_MAX:
             return None
@@ -47,3 +47,22 @@ class Detector:
     def state(self) -> State:
         """Return the window that is being collected."""
         return [self._since, list(self._errors)]
+
+
+# By the sizes of two samples and their statistic, which is all that it depends on.
+_p_values: dict[tuple[int, int, int], float] = {}
+
+
+def _p_value(reference: list[float], errors: list[float]) -> float:
+    """Return the two-sided p-value, of which SciPy computes each but once."""
+    both = np.array([*reference, *errors])
+    first, second = np.sort(both[: len(reference)]), np.sort(both[len(reference) :])
+    below_first = np.searchsorted(first, both, "right") * len(second)
+    below_second = np.searchsorted(second, both, "right") * len(first)
+    steps = int(np.abs(below_first - below_second).max())
+    sizes = len(first), len(second), steps
+    if sizes not in _p_values:
+        from scipy.stats import ks_2samp  # slow to import, and most observations fill no window
+
+        _p_values[sizes] = float(ks_2samp(first, second).pvalue)
+    return _p_values[sizes]

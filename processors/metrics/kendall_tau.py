@@ -1,9 +1,9 @@
 """Rank correlation of prediction and outcome."""
 
 import math
-from typing import Literal
 
-from scipy.stats import kendalltau
+import numpy as np
+import numpy.typing as npt
 
 from processors.metrics._estimate import Estimate, estimate, undefined
 from processors.metrics._intervals import fisher_interval
@@ -12,6 +12,10 @@ from processors.summaries.values import Values
 UNIT = "1"
 BIGGER_IS_BETTER = True
 NEEDS = Values
+# With more pairs SciPy is quicker.
+ALL_PAIRS_MAX = 300
+
+Numbers = npt.NDArray[np.float64]
 
 
 def get(summary: Values) -> Estimate:
@@ -35,11 +39,24 @@ def get(summary: Values) -> Estimate:
         return undefined(n, "constant outcomes")
     if (predicted == predicted[0]).all():
         return undefined(n, "constant predictions")
-    # The p-value is not used: its cheap form, which SciPy cannot give for two pairs.
-    method: Literal["asymptotic", "auto"] = "asymptotic" if n > 2 else "auto"
-    value = float(kendalltau(predicted, measured, method=method).statistic)
+    value = _tau(predicted, measured) if n <= ALL_PAIRS_MAX else _tau_of_many(predicted, measured)
     if round(abs(value), 12) == 1.0:  # SciPy's two square roots miss 1 by a bit
         value = math.copysign(1.0, value)
     if n < 5:
         return estimate(n, value)
     return estimate(n, value, fisher_interval(value, math.sqrt(0.437 / (n - 4))))
+
+
+def _tau(predicted: Numbers, measured: Numbers) -> float:
+    """Compare each with each, in less time than SciPy takes to begin."""
+    first, second = np.greater.outer(predicted, predicted), np.greater.outer(measured, measured)
+    untied = np.count_nonzero(first) * np.count_nonzero(second)
+    concordant = np.count_nonzero(first & second) - np.count_nonzero(first & second.T)
+    return concordant / math.sqrt(untied)
+
+
+def _tau_of_many(predicted: Numbers, measured: Numbers) -> float:
+    from scipy.stats import kendalltau  # slow to import
+
+    # The p-value is not used: its cheap form.
+    return float(kendalltau(predicted, measured, method="asymptotic").statistic)
