@@ -28,7 +28,7 @@ from schemas.topics import SEPARATOR, canonical, monitor_key
 # How far back a cause is looked for.
 CAUSE_ROWS_MAX = 2_000
 # So many series are told of with one checkpoint.
-SERIES_AT_ONCE = 50
+SERIES_AT_ONCE = 25
 
 
 class Monitor:

@@ -1,5 +1,6 @@
 """Series: what is watched and measured. One model version in one assay, whole or by one segment."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from processors.record_layout import RecordLayout
@@ -139,6 +140,13 @@ def series_of(record: Scored) -> list[SeriesName]:
     >>> [s.value for s in series_of(Scored("1", 5, ("L1", None, "ann", None), *[None] * 5))]
     [None, 'L1', 'ann']
     """
-    whole = SeriesName(record.model_version, None, None)
-    factors = zip(CONTEXT_FIELDS, record.context, strict=True)
-    return [whole, *(SeriesName(record.model_version, f, v) for f, v in factors if v is not None)]
+    version = record.model_version
+    stated = [
+        _name(version, field, value)
+        for field, value in zip(CONTEXT_FIELDS, record.context, strict=True)
+        if value is not None
+    ]
+    return [_name(version, None, None), *stated]
+
+
+_name = lru_cache(10_000)(SeriesName)

@@ -21,7 +21,7 @@ class SeriesAtHand:
 
     def __init__(self) -> None:
         self._states: dict[SeriesId, SeriesState] = {}
-        self._changed: dict[SeriesId, None] = {}
+        self._changed: list[SeriesId] = []
         # What the store says of who waits; how many saves each has waited is at hand only.
         self._noted: set[SeriesId] = set()
         self._waiting: dict[SeriesId, int] | None = None
@@ -35,8 +35,11 @@ class SeriesAtHand:
 
     def changing(self, series: SeriesId, store: Store) -> SeriesState:
         """Return a series, to be changed and written at the next checkpoint."""
-        self._changed[series] = None
-        return self.get(series, store)
+        state = self.get(series, store)
+        if not state.unsaved:
+            state.unsaved = True
+            self._changed.append(series)
+        return state
 
     def waiting(self, store: Store) -> dict[SeriesId, int]:
         """Return the series with news, the longest waiting first, and how many saves they waited.
@@ -59,6 +62,7 @@ class SeriesAtHand:
         waited = self.waiting(store)
         for series in self._changed:
             self._states[series].save(store)
+            self._states[series].unsaved = False
         self._waiting = {}
         for series, saves in waited.items():
             state = self._states.get(series)

@@ -32,7 +32,7 @@ _PUBLISHED = RecordLayout(dict[str, list[str]])
 class SeriesState:
     """A series at hand; what the store holds of it changes with `save` only.
 
-    `changed` counts pairs since its metrics were published and `sequence` is that of the last of
+    `changed` counts pairs since its metrics were published, `unsaved` is its keeper's mark and `sequence` is that of the last of
     them; `published` holds the (window, metric) that stand. `whole` are the sums of all pairs.
 
     >>> from processors.store import MemoryStore
@@ -50,6 +50,7 @@ class SeriesState:
         self.name = name
         self.keys = SeriesKeys(subject, name)
         self.changed = 0
+        self.unsaved = False
         self.sequence = 0
         self.whole = WindowSums()
         self.watch = Watch()
