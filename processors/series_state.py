@@ -32,8 +32,9 @@ _PUBLISHED = RecordLayout(dict[str, list[str]])
 class SeriesState:
     """A series at hand; what the store holds of it changes with `save` only.
 
-    `changed` counts pairs since its metrics were published, `unsaved` is its keeper's mark and `sequence` is that of the last of
+    `changed` counts pairs since its metrics were published and `sequence` is that of the last of
     them; `published` holds the (window, metric) that stand. `whole` are the sums of all pairs.
+    `unsaved` is a mark for whoever keeps the series at hand.
 
     >>> from processors.store import MemoryStore
     >>> store, state = MemoryStore(), SeriesState(b"net", SeriesName("1", None, None))
