@@ -16,7 +16,7 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 BLOCKS_WAITING_MAX = 2
-PART_RECORDS_MAX = 250
+PART_RECORDS_MAX = 500
 LOOKS_AT_THE_CLOCK_EVERY_S = 3600.0
 # Checkpoints that are slow come seldom: each costs the same for many events as for few.
 PAUSE_PER_CHECKPOINT = 4.0
