@@ -65,6 +65,7 @@ class Lane:
         self._advanced = False
         self._flushed_quiet = False
         self.restored = 0
+        self.records_taken = 0
         # By the monotonic clock; None while no commit is under way.
         self.committing_since_s: float | None = None
 
@@ -167,6 +168,7 @@ class Lane:
                 self.next_offsets[block.topic] = record.offset + 1
                 self._take_record(block.topic, record)
         self.next_offsets[block.topic] = block.stop
+        self.records_taken += len(block.records)
         self._advanced = True
         self._flushed_quiet = False
 

@@ -64,7 +64,7 @@ class Supervisor:
         name = f"{stage} {number}"
 
         def make() -> Child:
-            command = [sys.executable, "-m", "streams.stage_process", stage]
+            command = [sys.executable, "-m", "streams.stage_process", stage, str(number)]
             log_path = log_dir / f"stage-{stage}-{number}.log"
             return Child(f"stage {name}", command, log_path, environment=environment)
 
