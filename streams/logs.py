@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pythonjsonlogger.orjson import OrjsonFormatter
 
+from schemas.errors import UserError
 from streams.lane_log import LaneAddress
 from streams.settings import LoggingSettings
 from streams.worker_name import WorkerName
@@ -53,6 +54,15 @@ def set_up_logs(settings: LoggingSettings, worker: WorkerName | None = None) -> 
     logging.basicConfig(level=settings.level, handlers=[handler], force=True)
     for noisy in QUIET:
         logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def tell_user(error: UserError) -> None:
+    """Tell a person what to mend: a sentence on standard error, or in the log when that is JSON."""
+    handlers = logging.getLogger().handlers
+    if any(isinstance(handler.formatter, OrjsonFormatter) for handler in handlers):
+        logging.getLogger("recalibra").error("%s", error)
+    else:
+        print(f"recalibra: {error}", file=sys.stderr, flush=True)
 
 
 def sayer(settings: LoggingSettings, say: Callable[[str], None]) -> Callable[[str], None]:

@@ -145,6 +145,11 @@ _GAUGES: tuple[tuple[str, str, Callable[[LaneState], float | None]], ...] = (
         lambda lane: lane.facts.checkpoint_at_s,
     ),
     (
+        "recalibra_lane_open",
+        "1 when the lane is worked on, 0 while it is taken over.",
+        lambda lane: float(lane.is_open),
+    ),
+    (
         "recalibra_lane_waiting",
         "1 while the lane waits for a service or its disk, else 0.",
         lambda lane: float(lane.waits),

@@ -7,7 +7,6 @@ Any failure ends the process: its supervisor starts it again, and nothing was sk
 import asyncio
 import logging
 import os
-import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from streams.lane import Lane
 from streams.lane_log import LaneAddress
 from streams.lane_store import LaneStore
 from streams.lane_task import LaneTask
+from streams.logs import tell_user
 from streams.settings import Settings
 from streams.stage_watch import StageWatch
 from streams.transport import BlockConsumer, BlockTransport
@@ -279,7 +279,7 @@ class StageApp:
         A UserError is said to the user, who must mend it before the stage can run.
         """
         if isinstance(error, UserError):
-            print(f"recalibra: {error}", file=sys.stderr, flush=True)
+            tell_user(error)
         else:
             log.error("stage %s ends: %s", self.name, error, exc_info=error)
         logging.shutdown()

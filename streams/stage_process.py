@@ -18,7 +18,7 @@ from schemas.topics import TOPICS
 from streams.addresses import kafka_resolved, resolved
 from streams.clickhouse_access import make_sink
 from streams.kafka_access import ensure_topics
-from streams.logs import set_up_logs
+from streams.logs import set_up_logs, tell_user
 from streams.schema_ids import make_codec
 from streams.settings import Settings, load_settings
 from streams.sink_stage import SinkProcessor
@@ -94,7 +94,7 @@ def main() -> int:
         # checkpoint holds is read again by the next owner.
         log.warning("stopped in the middle of a rebalance")
     except UserError as error:
-        print(f"recalibra: {error}", file=sys.stderr)
+        tell_user(error)
         return EXIT_USER
     except RecalibraError as error:
         log.error("%s", error)

@@ -58,6 +58,9 @@ class StageWatch:
         self._worker, self._inputs, self._settings = worker, inputs, settings
         self._stage = stage
         self._client = client_settings(settings.kafka)
+        if settings.logging.format == "json":
+            # librdkafka's own lines are no JSON; what matters of them is in our errors, too.
+            self._client["log_level"] = 0
         self._facts: dict[int, LaneFacts] = {}
         self.metrics = StageMetrics(worker, settings.kafka.topic_prefix, self._states)
         self._dog: Watchdog | None = None

@@ -1,7 +1,7 @@
 """What stands in Kafka before an offset's reader, looked at without taking it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from confluent_kafka import (
@@ -38,24 +38,6 @@ def stable_ends(
     return {(at.topic, at.partition): int(f.result().offset) for at, f in found.items()}
 
 
-def peeking(client: Mapping[str, Any], group: str) -> Consumer:
-    """Return a reader of committed records that fetches little and stores nothing in Kafka."""
-    return Consumer(
-        dict(client)
-        | {
-            # Never joined: librdkafka only wants a name.
-            "group.id": group,
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
-            "queued.min.messages": 1,
-            "fetch.message.max.bytes": 16_384,
-            "fetch.wait.max.ms": 50,
-        }
-    )
-
-
 def is_end(message: Message) -> bool:
     """Return whether this says that a partition has no more; raises KafkaException for an error."""
     error = message.error()
@@ -73,33 +55,86 @@ class Unread(NamedTuple):
     at_ms: int | None
 
 
-def first_unread(
-    client: Mapping[str, Any], group: str, offsets: Mapping[Place, int], timeout_s: float
-) -> dict[Place, Unread | None]:
-    """Return the first record at or behind each offset; None where there is none.
+class Peek:
+    """A reader of committed records that fetches little and stores nothing in Kafka.
 
-    Behind the last record there may still be markers of transactions, which are no records. What
-    is not answered in time is left out. Raises KafkaException when Kafka says an error.
+    One thread at a time; every method raises KafkaException when Kafka says an error.
     """
-    found: dict[Place, Unread | None] = {}
-    if not offsets:
-        return found
-    consumer = peeking(client, group)
-    try:
-        consumer.assign([TopicPartition(t, p, offset) for (t, p), offset in offsets.items()])
-        deadline_s = time.monotonic() + timeout_s
-        while found.keys() != offsets.keys() and time.monotonic() < deadline_s:
-            message = consumer.poll(POLL_S)
-            if message is None:
-                continue
+
+    def __init__(self, client: Mapping[str, Any], group: str) -> None:
+        self._consumer = Consumer(
+            dict(client)
+            | {
+                # Never joined: librdkafka only wants a name.
+                "group.id": group,
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
+                "queued.min.messages": 1,
+                "fetch.queue.backoff.ms": 10,
+                "fetch.message.max.bytes": 16_384,
+                "fetch.wait.max.ms": 50,
+            }
+        )
+
+    def first_unread(
+        self, offsets: Mapping[Place, int], timeout_s: float
+    ) -> dict[Place, Unread | None]:
+        """Return the first record at or behind each offset; None where there is none.
+
+        Behind the last record there may still be markers of transactions, which are no records.
+        What is not answered in time is left out.
+        """
+        found: dict[Place, Unread | None] = {}
+        if not offsets:
+            return found
+        self._consumer.assign([TopicPartition(t, p, at) for (t, p), at in offsets.items()])
+        for message in self._until(timeout_s):
             place = (str(message.topic()), int(message.partition() or 0))
             ended = is_end(message)
-            if place not in found:
-                consumer.incremental_unassign([TopicPartition(*place)])
+            if place in offsets and place not in found:
+                self._consumer.incremental_unassign([TopicPartition(*place)])
                 found[place] = None if ended else Unread(_written_at_ms(message))
+                if len(found) == len(offsets):
+                    break
+        self._consumer.unassign()
         return found
-    finally:
-        consumer.close()
+
+    def count(
+        self, offsets: dict[Place, int], timeout_s: float, bytes_max: int
+    ) -> tuple[int, bool]:
+        """Return how many records there are from the offsets on, and whether these are all.
+
+        What is not counted in time or would be more than about `bytes_max` is left for another
+        call: `offsets` is moved on.
+        """
+        self._consumer.assign([TopicPartition(t, p, at) for (t, p), at in offsets.items()])
+        records, size, ended = 0, 0, set[Place]()
+        for message in self._until(timeout_s):
+            place = (str(message.topic()), int(message.partition() or 0))
+            if is_end(message):
+                ended.add(place)
+                if len(ended) == len(offsets):
+                    break
+                continue
+            records, size = records + 1, size + len(message)
+            offsets[place] = (message.offset() or 0) + 1
+            if size > bytes_max:
+                break
+        self._consumer.unassign()
+        return records, len(ended) == len(offsets)
+
+    def _until(self, timeout_s: float) -> Iterator[Message]:
+        deadline_s = time.monotonic() + timeout_s
+        while time.monotonic() < deadline_s:
+            message = self._consumer.poll(POLL_S)
+            if message is not None:
+                yield message
+
+    def close(self) -> None:
+        """Let go of Kafka."""
+        self._consumer.close()
 
 
 def _written_at_ms(message: Message) -> int | None:

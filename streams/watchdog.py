@@ -18,13 +18,16 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from schemas.errors import OursError
-from streams.unread import Place, first_unread, stable_ends
+from streams.unread import Peek, Place, Unread, stable_ends
 
 log = logging.getLogger(__name__)
 
 LOOKS_PER_TIME = 6
 LOOK_EVERY_MAX_S = 15.0
-ASK_TIMEOUT_S = 5.0
+ASK_TIMEOUT_S = 3.0
+# A look asks Kafka up to so often.
+ASKS = 3
+MARGIN_S = 2.0
 # A lane of a process whose one agent waits for room in the queue of another is not fed.
 BUSY_PART = 0.5
 
@@ -180,7 +183,7 @@ class KafkaUnread:
                 for place, offset in offsets.items()
                 if ends[place] > offset and self._empty.get(place) != (offset, ends[place])
             }
-            found = first_unread(self._client, self._group, ahead, ASK_TIMEOUT_S)
+            found = self._first_unread(ahead)
         except KafkaException as error:
             log.info("the watchdog cannot ask Kafka: %s", error)
             return None
@@ -188,6 +191,16 @@ class KafkaUnread:
         for place in found.keys() - unread:
             self._empty[place] = (offsets[place], ends[place])
         return unread
+
+    def _first_unread(self, offsets: dict[Place, int]) -> dict[Place, Unread | None]:
+        if not offsets:
+            return {}
+        # Seldom asked, so that no connection is kept for it.
+        peek = Peek(self._client, self._group)
+        try:
+            return peek.first_unread(offsets, ASK_TIMEOUT_S)
+        finally:
+            peek.close()
 
 
 class Watchdog:
@@ -216,9 +229,7 @@ class Watchdog:
 
     def _run(self) -> None:
         while True:
-            # Rings in a thread without an interpreter. By then this thread has looked in vain.
-            rings_after_s = 2 * self._stuck_after_s + ASK_TIMEOUT_S * 3
-            faulthandler.dump_traceback_later(rings_after_s, exit=True, file=sys.stderr)
+            self._wind_up()
             time.sleep(self._every_s)
             if self._loop.is_closed():
                 faulthandler.cancel_dump_traceback_later()
@@ -228,12 +239,18 @@ class Watchdog:
                 log.error("threads stand at:\n%s", _stacks())
                 self._end(OursError(f"{reason}; the worker begins again from its last checkpoint"))
 
+    def _wind_up(self) -> None:
+        """Set the alarm that rings without an interpreter; by then this thread was late."""
+        longest_s = self._every_s + max(self._stuck_after_s, ASKS * ASK_TIMEOUT_S)
+        faulthandler.dump_traceback_later(longest_s + MARGIN_S, exit=True, file=sys.stderr)
+
     def _reason(self) -> str | None:
         asked = asyncio.run_coroutine_threadsafe(self._looked(), self._loop)
         try:
             sight = asked.result(self._stuck_after_s)
         except FutureTimeoutError:
             return f"its event loop has stood still for {self._stuck_after_s:g} s"
+        self._wind_up()
         return self._judge.judge(sight, time.monotonic())
 
     async def _looked(self) -> StageSight:
