@@ -114,7 +114,8 @@ class Join:
             for what, own_key in self._deadlines.passed(store):
                 self._deadline_passed(what, own_key, store)
             self._deadlines.flush(store, self._sequence)
-            if quiet:
+            # Once at the beginning, too: what is known then is in the first checkpoint's note.
+            if quiet or not self._oldest_open.looked:
                 self._oldest_open.look(store)
         return [*said, *self._coverage.flush(store, quiet and not self.working)]
 

@@ -5,7 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaException
+from confluent_kafka import (
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+)
 from confluent_kafka.admin import AdminClient
 
 from processors.topology import TOPOLOGY
@@ -23,6 +28,15 @@ LETTERS_TIMEOUT_S = 3.0
 LETTERS_BYTES_MAX = 32 * 2**20
 
 log = logging.getLogger(__name__)
+
+ASK_AGAIN_S = 0.2
+# What a broker says that has just started, or whose groups have never been used.
+NOT_YET = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.LEADER_NOT_AVAILABLE,
+)
 
 T = TypeVar("T")
 
@@ -85,14 +99,14 @@ class Broker:
 
     def look(self, deadline_s: float) -> BrokerLook:
         """Return how the stages stand; raises UserError when the lab has no topics."""
-        return self._asked(lambda: self._look(deadline_s))
+        return self._asked(lambda: self._look(deadline_s), deadline_s)
 
     def dead_letters(self, deadline_s: float) -> tuple[int, bool]:
         """Return how many dead letters there are, and whether these are all.
 
         They are counted by reading them, a part at a call, to be gone on with by the next.
         """
-        return self._asked(lambda: self._dead_letters(deadline_s))
+        return self._asked(lambda: self._dead_letters(deadline_s), deadline_s)
 
     def _dead_letters(self, deadline_s: float) -> tuple[int, bool]:
         topic = self._full("dead-letters")
@@ -109,10 +123,13 @@ class Broker:
         """Let go of Kafka."""
         self._peek.close()
 
-    def _asked(self, ask: Callable[[], T]) -> T:
+    def _asked(self, ask: Callable[[], T], deadline_s: float) -> T:
         try:
             return ask()
         except KafkaException as error:
+            if error.args[0].code() in NOT_YET and time.monotonic() + ASK_AGAIN_S < deadline_s:
+                time.sleep(ASK_AGAIN_S)
+                return self._asked(ask, deadline_s)
             raise UnavailableError(
                 f"Kafka at {self._kafka.bootstrap_servers} does not answer: "
                 f"{error.args[0].str()}; check the address and that the broker runs"

@@ -100,6 +100,10 @@ def _lane(
         records_per_s = max(0, moved) / apart_s
     note = lane.note
     oldest_ms = lane.oldest_unread_ms
+    # The worker may have found it since its last checkpoint.
+    oldest_open_s = None if report is None else report.oldest_open_at_s
+    if oldest_open_s is None and note is not None and note.oldest_open_ms is not None:
+        oldest_open_s = note.oldest_open_ms / 1e3
     return LaneStatus(
         lane.partition,
         lane.owner,
@@ -110,7 +114,7 @@ def _lane(
         records_per_s,
         _transactions_per_s(before, lane, apart_s),
         None if note is None else note.open_predictions,
-        None if note is None or note.oldest_open_ms is None else note.oldest_open_ms / 1e3,
+        oldest_open_s,
         None if note is None else note.at_ms / 1e3,
         report.restore_done / report.restore_wanted if report and report.restoring else None,
     )

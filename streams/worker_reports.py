@@ -11,17 +11,22 @@ from prometheus_client.parser import text_string_to_metric_families
 from streams.worker_places import WorkerPlace, worker_places
 
 ASK_TIMEOUT_S = 1.0
+OLDEST_OPEN = "recalibra_oldest_open_prediction_timestamp_seconds"
 
 log = logging.getLogger(__name__)
 
 
 class LaneReport(NamedTuple):
-    """A lane as its worker tells it: changelog offsets behind and to restore, whether it waits."""
+    """A lane as its worker tells it: changelog offsets behind and to restore, whether it waits.
+
+    `oldest_open_at_s` is in seconds since 1970, None when none is known.
+    """
 
     restore_done: int
     restore_wanted: int
     is_open: bool
     waits: bool
+    oldest_open_at_s: float | None
 
     @property
     def restoring(self) -> bool:
@@ -67,6 +72,7 @@ def _report(place: WorkerPlace) -> WorkerReport | None:
             int(wanted),
             bool(values.get(("recalibra_lane_open", partition), True)),
             bool(values.get(("recalibra_lane_waiting", partition), False)),
+            values.get((OLDEST_OPEN, partition)),
         )
         for (name, partition), wanted in values.items()
         if name == "recalibra_restore_wanted_offsets" and partition is not None
