@@ -86,9 +86,12 @@ def main() -> int:
         _await_topics(settings)
         stage = make_stage(worker.stage, settings, worker.number)
         stage.watch.tell()
-        stage.app.Worker(
+        faust_worker = stage.app.Worker(
             loglevel="ERROR", override_logging=False, redirect_stdouts=False, quiet=True
-        ).execute_from_commandline()
+        )
+        # It writes control characters, even where there is no terminal.
+        faust_worker.spinner = None
+        faust_worker.execute_from_commandline()
     except asyncio.CancelledError:
         # Faust cancels its fetcher when it is told to stop in the middle of a rebalance. What no
         # checkpoint holds is read again by the next owner.
