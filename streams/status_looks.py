@@ -66,11 +66,11 @@ def show(looks: StatusLooks, as_json_lines: bool, watch: bool) -> None:
             if as_json_lines:
                 click.echo(orjson.dumps(as_json(status)).decode())
             else:
-                console.print(status_screen(status))
+                console.print(status_screen(status, console.width))
         return
     with Live(console=console, screen=True, auto_refresh=False) as live:
         for status in _statuses(looks, watch):
-            live.update(status_screen(status), refresh=True)
+            live.update(status_screen(status, console.width), refresh=True)
 
 
 def _statuses(looks: StatusLooks, watch: bool) -> Iterator[Status]:

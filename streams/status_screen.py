@@ -2,18 +2,23 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import compress
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from streams.status import LaneStatus, StageStatus, Status, totals
 
+# Heading, alignment, and whether a narrow terminal has no room for it.
 COLUMNS = (
-    ("lane", "left"), ("owner", "left"), ("state", "left"), ("behind", "right"),
-    ("oldest unread", "right"), ("records/s", "right"), ("transactions/s", "right"),
-    ("open", "right"), ("oldest open", "left"), ("last checkpoint", "right"),
+    ("\nlane", "left", False), ("\nowner", "left", False), ("\nstate", "left", False),
+    ("\nbehind", "right", False), ("oldest\nunread", "right", False),
+    ("records\nper s", "right", False), ("commits\nper s", "right", True),
+    ("\nopen", "right", False), ("oldest\nopen", "left", True), ("last\ncommit", "right", False),
 )  # fmt: skip
+WIDE_COLUMNS_MIN = 100
 COLOURS = {
     "works": "green", "up to date": "green", "restoring": "yellow", "rebalancing": "yellow",
     "waits": "red", "stands still": "red", "no owner": "red",
@@ -21,15 +26,25 @@ COLOURS = {
 NOTHING = "–"
 
 
-def status_screen(status: Status) -> RenderableType:
-    """Return a status as a table with a row per stage and lane, and a few lines below it."""
-    table = Table(title=f"{status.topic_prefix} on {status.kafka}", title_justify="left")
-    for name, justify in COLUMNS:
-        table.add_column(name, justify="right" if justify == "right" else "left")
+def status_screen(status: Status, width: int) -> RenderableType:
+    """Return a status as a table with a row per stage and lane, and a few lines below it.
+
+    `width` is the terminal's, in characters; a narrow one gets fewer columns.
+    """
+    shown = [width >= WIDE_COLUMNS_MIN or not wide for *_, wide in COLUMNS]
+    table = Table(
+        title=f"{status.topic_prefix} on {status.kafka}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for name, justify, _ in compress(COLUMNS, shown):
+        table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
     for stage in status.stages:
-        table.add_row(*_stage_row(stage), style="bold")
+        table.add_row(*compress(_stage_row(stage), shown), style="bold")
         for lane in stage.lanes:
-            table.add_row(*_lane_row(lane, status.at_s))
+            table.add_row(*compress(_lane_row(lane, status.at_s), shown))
         table.add_section()
     return Group(table, *(Text(line) for line in _lines(status)))
 
@@ -61,7 +76,7 @@ def _lane_row(lane: LaneStatus, now_s: float) -> tuple[Text, ...]:
     oldest_open_s, checkpoint_s = lane.oldest_open_prediction_at_s, lane.last_checkpoint_at_s
     ago = None if checkpoint_s is None else max(0.0, now_s - checkpoint_s)
     return (
-        Text(f"  {lane.partition}"),
+        Text(f" {lane.partition}"),
         Text(lane.owner or NOTHING),
         Text(state, style=COLOURS.get(lane.state, "")),
         Text(f"{lane.behind_records:,}"),
@@ -70,7 +85,7 @@ def _lane_row(lane: LaneStatus, now_s: float) -> tuple[Text, ...]:
         Text(_rate(lane.transactions_per_s)),
         Text(_count(lane.open_predictions)),
         Text(NOTHING if oldest_open_s is None else f"{datetime.fromtimestamp(oldest_open_s):%F}"),
-        Text(NOTHING if ago is None else f"{duration(ago)} ago"),
+        Text(duration(ago)),
     )
 
 
