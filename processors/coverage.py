@@ -35,13 +35,20 @@ def place_of(model_id: str, model_version: str, assay_id: str) -> Place:
 class _Counts:
     """Predictions, labelled and expired; `version` says how often they were told."""
 
-    __slots__ = ("changes", "expired", "labelled", "predictions", "untold", "version")
+    __slots__ = ("changes", "expired", "labelled", "predictions", "summed", "untold", "version")
 
     def __init__(self, data: bytes | None = None) -> None:
         fields = _LAYOUT.unpack(data) if data is not None else (0, 0, 0, 0, False)
         self.predictions, self.labelled, self.expired, self.version, self.untold = fields
         # How many changes a former owner has not told is not known: they are due.
         self.changes = self.predictions if self.untold else 0
+        # What of it is in the lane's sum of open predictions.
+        self.summed = 0
+
+    def resum(self) -> int:
+        """Return by how much the open predictions grew since this was last asked."""
+        before, self.summed = self.summed, self.predictions - self.labelled - self.expired
+        return self.summed - before
 
     def to_bytes(self) -> bytes:
         return _LAYOUT.pack(
@@ -66,6 +73,8 @@ class CoverageCounts:
         self._at_hand: dict[Place, _Counts] | None = None
         self._untold: dict[Place, None] = {}
         self._unwritten: dict[Place, None] = {}
+        # Predictions of the lane that are neither labelled nor expired, as of the last flush.
+        self.open = 0
 
     def add(
         self,
@@ -100,6 +109,7 @@ class CoverageCounts:
                 self._at_hand[place] = _Counts(value)
                 if self._at_hand[place].untold:
                     self._untold[place] = None
+            self.open = sum(counts.resum() for counts in self._at_hand.values())
         return self._at_hand
 
     def flush(self, store: Store, quiet: bool) -> list[Coverage]:
@@ -122,5 +132,6 @@ class CoverageCounts:
                 told.append(Coverage(*place, self._lane, *figures, counts.version))
         for place in self._unwritten:
             store.put(COVERAGE + SEPARATOR.join(place).encode(), at_hand[place].to_bytes())
+            self.open += at_hand[place].resum()
         self._unwritten.clear()
         return told

@@ -92,6 +92,21 @@ class Deadlines:
         day = _NO_DAY if due_us is None else _day(due_us)
         self._fresh.setdefault((day, what), []).append(key)
 
+    def looks(self, store: Store, start: bytes = b"") -> Iterator[tuple[bytes, list[bytes]]]:
+        """Yield the lists of keys that wait for their look, by their day, each with its own key.
+
+        `start` is the list to begin at; empty means the first. What is at hand is left out.
+
+        >>> from processors.store import MemoryStore
+        >>> deadlines, store = Deadlines(), MemoryStore()
+        >>> deadlines.add(LOOK, b"p1", 0); deadlines.flush(store, sequence=1)
+        >>> [keys for _, keys in deadlines.looks(store)]
+        [[b'p1']]
+        """
+        for own_key, value in store.scan(DUE, start=start):
+            _, what, *_ = _KEY.unpack(own_key[1:])
+            yield own_key, _LIST.unpack(value) if what == LOOK else []
+
     def flush(self, store: Store, sequence: int) -> None:
         """Write what is new to the store; `sequence` must never fall.
 

@@ -12,6 +12,7 @@ from processors.coverage import CoverageCounts, Place, place_of
 from processors.deadlines import DROP, LOOK, Deadlines
 from processors.hot_keys import OUTCOMES_AT_ONCE, HotKeys
 from processors.join_records import EXPIRED, LABELLED, OPEN, JoinRecords, Kept, record_key
+from processors.open_predictions import OldestOpen, OpenPredictions
 from processors.options import DAY_US, DEFAULTS, Options
 from processors.pairing import IN_TIME, answers, standings
 from processors.restatement import Restatement, Standings
@@ -55,7 +56,13 @@ class Join:
         self._records, self._restatement = JoinRecords(codec), Restatement(codec)
         self._coverage, self._deadlines = CoverageCounts(lane), Deadlines()
         self._hot_keys = HotKeys(self._records, codec, options, outcomes_at_once)
+        self._oldest_open = OldestOpen(self._records, self._deadlines)
         self._sequence = 0
+
+    @property
+    def open_predictions(self) -> OpenPredictions:
+        """The open predictions of the lane as of the last flush; any thread may ask."""
+        return OpenPredictions(self._coverage.open, self._oldest_open.at)
 
     @property
     def working(self) -> bool:
@@ -79,6 +86,7 @@ class Join:
                 raise TypeError(f"the join takes no {type(event).__name__}")
             self._sequence = sequence
             self._deadlines.tick(event.at, store)
+            self._oldest_open.start_over()
             return []
         key = join_key(event.molecule_id, event.assay_id)
         encoded = self._records.encode(event)
@@ -112,6 +120,9 @@ class Join:
             for what, own_key in self._deadlines.passed(store):
                 self._deadline_passed(what, own_key, store)
             self._deadlines.flush(store, self._sequence)
+            # Once at the beginning, too: what is known then is in the first checkpoint's note.
+            if quiet or not self._oldest_open.looked:
+                self._oldest_open.look(store)
         return [*said, *self._coverage.flush(store, quiet and not self.working)]
 
     # Pairs

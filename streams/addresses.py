@@ -64,7 +64,7 @@ def kafka_resolved(settings: Settings) -> Settings:
 def as_environment(settings: Settings) -> dict[str, str]:
     """Return the RECALIBRA_* variables that give a child process the same settings."""
     found = {"RECALIBRA_STATE_DIR": str(settings.state_dir)}
-    for section in ("kafka", "clickhouse", "registry", "streams", "core"):
+    for section in ("kafka", "clickhouse", "registry", "streams", "core", "logging"):
         for name, value in getattr(settings, section):
             if value is not None:
                 found[f"RECALIBRA_{section}_{name}".upper()] = _as_text(value)

@@ -1,5 +1,7 @@
 """The changelog of one lane: what a store is restored from when it is new, old or elsewhere."""
 
+import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,16 @@ BATCH_RECORDS = 5_000
 STUCK_AFTER_S = 60.0
 POLL_S = 0.5
 METADATA_TIMEOUT_S = 15.0
+TOLD_EVERY_S = 5.0
+
+log = logging.getLogger(__name__)
+
+# Given the records applied, and of how many offsets how many are behind.
+Progress = Callable[[int, int, int], None]
+
+
+def unseen(_applied: int, _done: int, _all: int) -> None:
+    """Take no notice of a progress."""
 
 
 def restore(
@@ -21,12 +33,14 @@ def restore(
     partition: int,
     client: dict[str, Any],
     given_up: Callable[[], bool] = lambda: False,
+    progress: Progress = unseen,
 ) -> int:
     """Bring a store up to the last stable offset of its changelog; return the records applied.
 
     The end is asked for by a reader of committed records after the lane was fenced, so no older
     owner can add to it; what a newer one adds behind it is left to that one. Progress is measured
     by position, since the last record may be a transaction marker, which no reader ever sees.
+    `progress` is told of each batch, the log every few seconds.
 
     Raises RefusedStateError for a changelog of another state version or one that is not the
     store's, UnavailableError when it cannot be read or the disk is full, OursError as soon as
@@ -52,7 +66,9 @@ def restore(
             )
         position = max(store.changelog_position, low)
         consumer.assign([TopicPartition(topic, partition, position)])
-        applied, idle_s = 0, 0.0
+        first, applied, idle_s = position, 0, 0.0
+        told_at = time.monotonic()
+        progress(applied, 0, end - first)
         while position < end:
             if given_up():
                 raise OursError(f"restoring {topic}[{partition}] was given up at {position}")
@@ -63,6 +79,16 @@ def restore(
             position = max(position, reached)
             store.restore(records, position)
             applied += len(records)
+            progress(applied, position - first, end - first)
+            if time.monotonic() - told_at > TOLD_EVERY_S:
+                told_at = time.monotonic()
+                log.info(
+                    "restoring %s[%d]: %d %%, %d records so far",
+                    topic,
+                    partition,
+                    100 * (position - first) // (end - first),
+                    applied,
+                )
             if idle_s > STUCK_AFTER_S:
                 raise UnavailableError(
                     f"restoring {topic}[{partition}] stands still at offset {position} of {end}; "

@@ -1,5 +1,6 @@
 """How every client of ours reaches Kafka, and the topics it finds there."""
 
+import logging
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -11,6 +12,8 @@ from processors.topology import TOPOLOGY
 from schemas.errors import RefusedStateError, UnavailableError, UserError
 from schemas.topics import TOPICS, topic_name
 from streams.settings import KafkaSettings
+
+log = logging.getLogger(__name__)
 
 ADMIN_TIMEOUT_S = 15.0
 LOOK_EVERY_S = 0.1
@@ -76,7 +79,8 @@ def ensure_topics(kafka: KafkaSettings) -> list[str]:
 
     Raises RefusedStateError for a wrong count, UnavailableError when the broker does not answer.
     """
-    admin = AdminClient(client_settings(kafka))
+    # Else librdkafka tells the terminal of every try.
+    admin = AdminClient(client_settings(kafka) | {"logger": log})
     wanted = _wanted_topics(kafka)
     try:
         missing = wanted.keys() - _partition_counts(admin).keys()

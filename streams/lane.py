@@ -68,6 +68,7 @@ class Lane:
         self._advanced = False
         self._flushed_quiet = False
         self.restored = 0
+        self.records_taken = 0
         # By the monotonic clock; None while no commit is under way.
         self.committing_since_s: float | None = None
 
@@ -192,6 +193,7 @@ class Lane:
             else:
                 self._send(followed)
         self.next_offsets[topic] = block.stop
+        self.records_taken += len(block.records)
         self._advanced = True
         self._flushed_quiet = False
 

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from schemas.errors import FencedError, OursError
 from schemas.topics import topic_name
-from streams.changelog import restore
+from streams.changelog import Progress, restore, unseen
 from streams.lane_store import OFFSETS_KEY, DurableStore
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,9 @@ class LaneAddress(NamedTuple):
     stage: str
     partition: int
     partitions: int
+
+    def __str__(self) -> str:
+        return f"{self.stage}[{self.partition}]"
 
     @property
     def changelog(self) -> str:
@@ -83,11 +86,22 @@ class LaneLog(Protocol):
 
 
 class KafkaLaneLog:
-    """A lane's transactional producer, its changelog and its group's offsets."""
+    """A lane's transactional producer, its changelog and its group's offsets.
 
-    def __init__(self, address: LaneAddress, client: dict[str, Any]) -> None:
+    `note` makes what is written beside the group's offsets, for those who watch from elsewhere;
+    `progress` is told of a restore.
+    """
+
+    def __init__(
+        self,
+        address: LaneAddress,
+        client: dict[str, Any],
+        note: Callable[[], str] = str,
+        progress: Progress = unseen,
+    ) -> None:
         self._address = address
         self._client = client
+        self._note, self._progress = note, progress
 
     def fence(self) -> None:
         """Take the transactional id over; a commit of its last owner now fails."""
@@ -112,7 +126,7 @@ class KafkaLaneLog:
     def restore(self, store: DurableStore, given_up: Callable[[], bool]) -> int:
         """Apply the changelog up to its last stable offset, asked for after the fence."""
         changelog, partition = self._address.changelog, self._address.partition
-        return restore(store, changelog, partition, self._client, given_up)
+        return restore(store, changelog, partition, self._client, given_up, self._progress)
 
     def commit(self, checkpoint: Checkpoint) -> int:
         """Send everything in one transaction; see `LaneLog.commit`."""
@@ -123,7 +137,8 @@ class KafkaLaneLog:
             if error is None:
                 logged.append(message.offset() or 0)
 
-        consumed = [TopicPartition(t, partition, o) for t, o in checkpoint.consumed.items()]
+        note = self._note()
+        consumed = [TopicPartition(t, partition, o, note) for t, o in checkpoint.consumed.items()]
         try:
             self._producer.begin_transaction()
             for topic, to, key, value in checkpoint.outgoing:

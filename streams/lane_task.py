@@ -42,6 +42,10 @@ class LaneTask:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._due_at = 0.0
+        # For those who watch: since when a call into the lane runs, by the monotonic clock, and
+        # what the lane waits for, as a sentence.
+        self.calling_since_s: float | None = None
+        self.waits_for: str | None = None
 
     def start(self, on_failure: Callable[[BaseException], None]) -> None:
         """Begin to work."""
@@ -67,7 +71,11 @@ class LaneTask:
         putting.cancel()
 
     async def _call(self, call: Callable[..., Any], *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
+        self.calling_since_s = time.monotonic()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
+        finally:
+            self.calling_since_s = None
 
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -136,8 +144,10 @@ class LaneTask:
                 took_s = min(clock() - began_at, CHECKPOINT_PAUSE_MAX_S / PAUSE_PER_CHECKPOINT)
                 pause_s = max(self._settings.checkpoint_interval_s, PAUSE_PER_CHECKPOINT * took_s)
                 self._due_at = clock() + pause_s
+                self.waits_for = None
                 return
             except UnavailableError as error:
+                self.waits_for = str(error)
                 log.warning("lane %s waits: %s", self.lane.address, error)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), error.retry_after_s)

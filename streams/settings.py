@@ -72,6 +72,17 @@ class StreamSettings(_Section):
     # Less than half of what a changelog keeps removals for: idle lanes' stores stay current by it.
     tick_interval_s: float = Field(86_400.0, ge=0.1, le=259_200)
     free_disk_min_mb: float = Field(256.0, ge=0, le=1e9)
+    stuck_after_s: float = Field(180.0, ge=5, le=86_400)
+    metrics_host: str = "127.0.0.1"
+    # None or 0: a free one.
+    metrics_port: int | None = Field(None, ge=0, le=65_535)
+
+
+class LoggingSettings(_Section):
+    """How the stages' logs look; `human` is a line for people, `json` an object a line."""
+
+    format: Literal["human", "json"] = "human"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
 class CoreSettings(_Section):
@@ -110,6 +121,7 @@ class Settings(BaseSettings):
     registry: SchemaRegistrySettings = SchemaRegistrySettings()
     streams: StreamSettings = StreamSettings()
     core: CoreSettings = CoreSettings()
+    logging: LoggingSettings = LoggingSettings()
 
     @classmethod
     def settings_customise_sources(

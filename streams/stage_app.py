@@ -7,7 +7,6 @@ Any failure ends the process: its supervisor starts it again, and nothing was sk
 import asyncio
 import logging
 import os
-import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -22,14 +21,16 @@ from schemas.codec import Codec
 from schemas.errors import OursError, RecalibraError, UserError
 from schemas.topics import topic_name
 from streams.blocks import Block
-from streams.kafka_access import client_settings
 from streams.lane import Lane
-from streams.lane_log import KafkaLaneLog, LaneAddress
+from streams.lane_log import LaneAddress
 from streams.lane_store import LaneStore
 from streams.lane_task import LaneTask
+from streams.logs import tell_user
 from streams.settings import Settings
-from streams.transport import BlockTransport
+from streams.stage_watch import StageWatch
+from streams.transport import BlockConsumer, BlockTransport
 from streams.whole_assignor import WholeAssignor
+from streams.worker_name import WorkerName
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class StageApp:
     """A stage's Faust app; `make_processor` makes that of a lane, given its partition.
 
     `owned` are the inputs whose bad records this stage sends to the dead letters. The lanes of a
-    stage that is `ticking` tell the time to their own logs.
+    stage that is `ticking` tell the time to their own logs. `number` is told of this process.
     """
 
     def __init__(
@@ -74,13 +75,17 @@ class StageApp:
         codec: Codec,
         settings: Settings,
         ticking: bool = False,
+        number: int = 1,
     ) -> None:
-        self.name, self._inputs, self._owned, self._settings = name, inputs, owned, settings
-        self._make_processor, self._codec = make_processor, codec
-        self._client = client_settings(settings.kafka)
+        self.name, self._inputs, self._owned = name, inputs, owned
+        worker = WorkerName.of_this_process(name, number)
+        self._settings, self._make_processor, self._codec = settings, make_processor, codec
         self._tick_interval_s = settings.streams.tick_interval_s if ticking else None
         self._tasks: dict[int, LaneTask] = {}
         self._opening: list[Lane] = []
+        # How long the agent has waited for room in the queue of a lane.
+        self.offered_s = 0.0
+        self.watch = StageWatch(worker, inputs, settings, self)
         # Lanes are taken over or handed over, never both at a time.
         self._moving = asyncio.Lock()
         self._moves: set[asyncio.Task[None]] = set()
@@ -88,9 +93,25 @@ class StageApp:
         self._leaving = 0
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lane")
         self._topics = [topic_name(settings.kafka.topic_prefix, short) for short in inputs]
-        self.app = self._make_app()
+        self.app = self._make_app(str(worker))
 
-    def _make_app(self) -> "StageFaustApp":
+    @property
+    def working_lanes(self) -> dict[int, LaneTask]:
+        """The lanes that this process works on, by partition."""
+        return dict(self._tasks)
+
+    @property
+    def opening_lanes(self) -> list[Lane]:
+        """The lanes that it takes over at the moment."""
+        return list(self._opening)
+
+    @property
+    def reader(self) -> BlockConsumer:
+        """The reader of this stage's inputs."""
+        found: BlockConsumer = self.app.consumer
+        return found
+
+    def _make_app(self, client_id: str) -> "StageFaustApp":
         kafka = self._settings.kafka
         # Faust insists on a folder, though without tables it keeps nothing there.
         folder = Path(self._settings.state_dir) / "faust" / self.name
@@ -99,6 +120,7 @@ class StageApp:
         app = StageFaustApp(
             f"{kafka.topic_prefix}-{self.name}",
             broker=brokers,
+            broker_client_id=client_id,
             datadir=str(folder),
             topic_partitions=kafka.partitions,
             topic_disable_leader=True,
@@ -130,7 +152,9 @@ class StageApp:
             task = self._tasks.get(block.partition)
             # A block of an earlier assignment is fetched again by the seek that came with this one.
             if task is not None and block.epoch == self.app.consumer.epoch:
+                began_s = time.monotonic()
                 await task.offer(block)
+                self.offered_s += time.monotonic() - began_s
 
     async def _undisturbed(self, move: Coroutine[Any, Any, None]) -> None:
         """Await a move that goes on though who waits for it is cancelled, as Faust does in a stop.
@@ -171,7 +195,18 @@ class StageApp:
 
     async def _assigned(self, _app: Any, **_: Any) -> None:
         self.app.consumer.next_offsets = self._next_offsets
+        self.watch.watch(self._fail)
         await self._undisturbed(self._take_over())
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has other lanes than it was assigned, and is not about to change that."""
+        if self._leaving or self._moving.locked() or self.app.consumer.revoked:
+            return False
+        assigned = {
+            tp.partition for tp in self.app.consumer.assignment() if tp.topic in self._topics
+        }
+        return assigned != self._tasks.keys()
 
     def _partitions(self) -> set[int]:
         """Return what is assigned to this worker and not about to be taken away."""
@@ -215,17 +250,21 @@ class StageApp:
         address = LaneAddress(kafka.topic_prefix, self.name, partition, kafka.partitions)
         folder = self._settings.state_dir / "stores" / address.group / str(partition)
         free_min_bytes = int(self._settings.streams.free_disk_min_mb * 1e6)
-        return Lane(
+        processor = self._make_processor(partition)
+        lane_log = self.watch.lane_log(address, processor)
+        lane = Lane(
             address,
             self._inputs,
             self._owned,
-            self._make_processor(partition),
+            processor,
             self._codec,
-            KafkaLaneLog(address, self._client),
+            lane_log,
             lambda now_us: LaneStore(folder, now_us, free_min_bytes),
             wall_clock_us,
             self._tick_interval_s,
         )
+        lane_log.records_taken = lambda: lane.records_taken
+        return lane
 
     def _next_offsets(self) -> dict[tuple[str, int], int]:
         return {
@@ -240,7 +279,7 @@ class StageApp:
         A UserError is said to the user, who must mend it before the stage can run.
         """
         if isinstance(error, UserError):
-            print(f"recalibra: {error}", file=sys.stderr, flush=True)
+            tell_user(error)
         else:
             log.error("stage %s ends: %s", self.name, error, exc_info=error)
         logging.shutdown()

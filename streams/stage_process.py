@@ -1,4 +1,6 @@
-"""One stage in one process: `python -m streams.stage_process join`.
+"""One stage in one process: `python -m streams.stage_process join 1`.
+
+The number, 1 when not given, tells the processes of one stage and machine apart.
 
 Settings come from the environment and the settings file. Ends with code 0 when told to stop, with 1
 when anything fails, and 2 when the settings must be mended first.
@@ -17,15 +19,19 @@ from schemas.topics import TOPICS
 from streams.addresses import kafka_resolved, resolved
 from streams.clickhouse_access import make_sink
 from streams.kafka_access import ensure_topics
+from streams.logs import set_up_logs, tell_user
 from streams.schema_ids import make_codec
 from streams.settings import Settings, load_settings
 from streams.sink_stage import SinkProcessor
 from streams.stage_app import EXIT_FAILED, EXIT_USER, StageApp
+from streams.worker_name import WorkerName
+
+log = logging.getLogger(__name__)
 
 GARBAGE_OBJECTS_MIN = 100_000
 
 
-def make_stage(name: str, settings: Settings) -> StageApp:
+def make_stage(name: str, settings: Settings, number: int = 1) -> StageApp:
     """Return the stage of a name; raises SettingsError for an unknown one."""
     codec = make_codec(settings.registry)
     options = settings.core.options()
@@ -36,7 +42,8 @@ def make_stage(name: str, settings: Settings) -> StageApp:
         def make_processor(_lane: int) -> SinkProcessor:
             return SinkProcessor(make_sink(settings.clickhouse), codec)
 
-        return StageApp("sink", tuple(TOPICS), owned, make_processor, codec, settings)
+        inputs = tuple(TOPICS)
+        return StageApp(name, inputs, owned, make_processor, codec, settings, number=number)
     read_before: set[str] = set()
     for stage in TOPOLOGY:
         # Of several readers of a topic the first says what is wrong with a record.
@@ -53,6 +60,7 @@ def make_stage(name: str, settings: Settings) -> StageApp:
                 codec,
                 settings,
                 ticking="ticks" in stage.outputs,
+                number=number,
             )
     raise SettingsError(f"there is no stage {name!r}")
 
@@ -64,7 +72,7 @@ def _await_topics(settings: Settings) -> None:
             ensure_topics(settings.kafka)
             return
         except UnavailableError as error:
-            logging.getLogger(__name__).warning("waits: %s", error)
+            log.warning("waits: %s", error)
             time.sleep(error.retry_after_s)
 
 
@@ -76,32 +84,37 @@ def _collect_seldom() -> None:
 
 def main() -> int:
     """Run the stage that the first argument names until told to stop."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for noisy in ("faust", "mode", "aiokafka", "kafka"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    stage: StageApp | None = None
     try:
         settings = load_settings()
+        number = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+        worker = WorkerName.of_this_process(sys.argv[1], number)
+        set_up_logs(settings.logging, worker)
         # Only the sink needs ClickHouse.
-        settings = resolved(settings) if sys.argv[1] == "sink" else kafka_resolved(settings)
+        settings = resolved(settings) if worker.stage == "sink" else kafka_resolved(settings)
         _await_topics(settings)
-        stage = make_stage(sys.argv[1], settings)
+        stage = make_stage(worker.stage, settings, worker.number)
+        stage.watch.tell()
         _collect_seldom()
-        worker = stage.app.Worker(
+        faust_worker = stage.app.Worker(
             loglevel="ERROR", override_logging=False, redirect_stdouts=False, quiet=True
         )
-        worker.execute_from_commandline()
+        # It writes control characters, even where there is no terminal.
+        faust_worker.spinner = None
+        faust_worker.execute_from_commandline()
     except asyncio.CancelledError:
         # Faust cancels its fetcher when it is told to stop in the middle of a rebalance. What no
         # checkpoint holds is read again by the next owner.
-        logging.getLogger(__name__).warning("stopped in the middle of a rebalance")
+        log.warning("stopped in the middle of a rebalance")
     except UserError as error:
-        print(f"recalibra: {error}", file=sys.stderr)
+        tell_user(error)
         return EXIT_USER
     except RecalibraError as error:
-        logging.getLogger(__name__).error("%s", error)
+        log.error("%s", error)
         return EXIT_FAILED
+    finally:
+        if stage is not None:
+            stage.watch.close()
     return 0
 
 

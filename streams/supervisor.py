@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from schemas.errors import UserError
+from streams.last_words import last_words
 from streams.local.child import Child
 
 # What no checkpoint holds is read again, so a stage that takes longer may be killed.
@@ -39,23 +40,26 @@ class _Watched:
 class Supervisor:
     """Runs stage processes until it is stopped; `say` gets a line whenever one is started again.
 
-    `environment` is added to each process's own; logs go below `log_dir`.
+    `processes` is how many of each stage, or by stage. `environment` is added to each process's
+    own; logs go below `log_dir`. `entry` are Python's arguments that run a stage process.
     """
 
     def __init__(
         self,
         stages: Sequence[str],
-        processes: int,
+        processes: int | Mapping[str, int],
         environment: Mapping[str, str],
         log_dir: Path,
         say: Callable[[str], None],
+        entry: Sequence[str] = ("-m", "streams.stage_process"),
     ) -> None:
-        self._say = say
+        self._say, self._entry = say, entry
         self._stopping = threading.Event()
+        counts = dict.fromkeys(stages, processes) if isinstance(processes, int) else processes
         self._watched = [
             self._watch(stage, number, environment, log_dir)
             for stage in stages
-            for number in range(1, processes + 1)
+            for number in range(1, counts[stage] + 1)
         ]
 
     def _watch(
@@ -64,7 +68,7 @@ class Supervisor:
         name = f"{stage} {number}"
 
         def make() -> Child:
-            command = [sys.executable, "-m", "streams.stage_process", stage]
+            command = [sys.executable, *self._entry, stage, str(number)]
             log_path = log_dir / f"stage-{stage}-{number}.log"
             return Child(f"stage {name}", command, log_path, environment=environment)
 
@@ -80,10 +84,14 @@ class Supervisor:
         for watched in self._watched:
             watched.start()
 
-    def watch(self) -> None:
-        """Start again what ends, until `stop`; blocks. Raises UserError when settings are wrong."""
+    def watch(self, look: Callable[[], None] = lambda: None) -> None:
+        """Start again what ends and call `look`, until `stop`; blocks.
+
+        Raises UserError when settings are wrong.
+        """
         while not self._stopping.wait(WATCH_EVERY_S):
             self.check()
+            look()
 
     def check(self) -> None:
         """Look at every process once; see `watch`."""
@@ -107,21 +115,18 @@ class Supervisor:
         if code == EXIT_USER or watched.failures > FAILURES_MAX:
             raise UserError(f"stage {watched.name} cannot run. Its log ends with:\n{log_end}")
         delay_s = min(RESTART_AFTER_S * 2 ** (watched.failures - 1), RESTART_AFTER_MAX_S)
-        # A terminal library's escape sequences are no last words.
-        spoken = [line for line in log_end.splitlines() if line.isprintable() and line.strip()]
-        last_line = spoken[-1] if spoken else "it left no word in its log"
         self._say(
-            f"stage {watched.name} ended with code {code} ({last_line}); starting it again in "
-            f"{delay_s:g} s"
+            f"stage {watched.name} ended with code {code} ({last_words(log_end)}); starting it "
+            f"again in {delay_s:g} s"
         )
         watched.child, watched.due = None, now + delay_s
 
-    def stop(self) -> None:
-        """Stop every process, side by side, within a few seconds."""
+    def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        """Stop every process, side by side; what takes longer than `grace_s` is killed."""
         self._stopping.set()
         children = [w.child for w in self._watched if w.child is not None]
         for child in children:
             child.request_stop()
-        deadline = time.monotonic() + STOP_GRACE_S
+        deadline = time.monotonic() + grace_s
         for child in children:
             child.stop(max(0.0, deadline - time.monotonic()))

@@ -4,45 +4,64 @@ import click
 
 from streams.kafka_access import stage_names
 
+# A hand-over may take 8 s; docker and most init systems kill after 10 s or more.
+STOP_GRACE_S = 9.0
+
 
 @click.command()
 @click.option(
     "--stages", default=",".join(stage_names()), show_default=True, help="Comma separated."
 )
-@click.option("--processes", default=1, show_default=True, help="Processes of each stage.")
-def command(stages: str, processes: int) -> None:
+@click.option(
+    "--processes",
+    default="1",
+    show_default=True,
+    help="Processes of each stage, or some stages' own: join=4,sink=2.",
+)
+def command(stages: str, processes: str) -> None:
     """Run stages until Ctrl-C, here beside others on any number of machines.
 
-    Finds Kafka and ClickHouse by the settings, or the stack that `recalibra up` runs.
+    Finds Kafka and ClickHouse by the settings, or the stack that `recalibra up` runs. A process
+    that ends, or makes no progress, is started again. Work is shared by lanes, so that one more
+    worker takes some over from the others; Ctrl-C or SIGTERM hands them on.
 
     \b
     Examples:
       recalibra worker
       recalibra worker --stages join --processes 2
+      recalibra worker --processes join=4,sink=2
+      recalibra status --watch            who works on what, from anywhere
     """
-    from schemas.errors import SettingsError
+    from functools import partial
+
     from streams.addresses import as_environment, kafka_resolved, resolved
     from streams.clickhouse_access import ensure_tables
     from streams.kafka_access import ensure_topics
+    from streams.logs import sayer
+    from streams.process_counts import idle_processes, process_counts
+    from streams.restore_screen import RestoreScreen
     from streams.settings import load_settings
     from streams.stopping import until_stopped
     from streams.supervisor import Supervisor
 
-    wanted = [name.strip() for name in stages.split(",") if name.strip()]
-    unknown = sorted(set(wanted) - set(stage_names()))
-    if unknown or not wanted:
-        raise SettingsError(
-            f"there is no stage {', '.join(unknown) or stages!r}; there are "
-            f"{', '.join(stage_names())}"
-        )
+    counts = process_counts(stages, processes)
     settings = load_settings()
-    settings = resolved(settings) if "sink" in wanted else kafka_resolved(settings)
+    say = sayer(settings.logging, click.echo)
+    settings = resolved(settings) if "sink" in counts else kafka_resolved(settings)
     ensure_topics(settings.kafka)
-    if "sink" in wanted:
+    if "sink" in counts:
         ensure_tables(settings.clickhouse)
+    if (warning := idle_processes(counts, settings.kafka.partitions)) is not None:
+        say(warning)
     logs = settings.state_dir / "logs"
-    supervisor = Supervisor(wanted, processes, as_environment(settings), logs, click.echo)
-    with until_stopped(supervisor.stop):
+    supervisor = Supervisor(list(counts), counts, as_environment(settings), logs, say)
+    screen = RestoreScreen(settings.state_dir, settings.kafka.topic_prefix, say)
+    with until_stopped(partial(supervisor.stop, STOP_GRACE_S)):
         supervisor.start()
-        click.echo(f"running {', '.join(wanted)}; logs are in {logs}; Ctrl-C stops")
-        supervisor.watch()
+        running = ", ".join(f"{n} x {name}" if n > 1 else name for name, n in counts.items())
+        say(f"running {running}; logs are in {logs}; Ctrl-C stops")
+        try:
+            supervisor.watch(screen.look)
+        finally:
+            screen.close()
+    say("stopped; what was being worked on is handed on")

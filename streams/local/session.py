@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from schemas.errors import OursError, UserError
 from schemas.topics import TOPICS
@@ -11,6 +11,7 @@ from streams.clickhouse_access import ensure_tables
 from streams.kafka_access import ensure_topics, groups_ready, stage_names
 from streams.local.stack import LocalStack
 from streams.local.state import read_running_stack
+from streams.restore_screen import RestoreScreen
 from streams.settings import Settings
 from streams.supervisor import Supervisor
 
@@ -28,12 +29,13 @@ class LocalSession:
         *,
         kafka_port: int | None = None,
         clickhouse_port: int | None = None,
-        processes: int = 1,
+        processes: int | Mapping[str, int] = 1,
         say: Callable[[str], None],
     ) -> None:
         self.settings = settings
         self._processes, self._say = processes, say
         self.supervisor: Supervisor | None = None
+        self._screen = RestoreScreen(settings.state_dir, settings.kafka.topic_prefix, say)
         self.stack = LocalStack(
             settings.state_dir,
             settings.cache_dir,
@@ -67,6 +69,7 @@ class LocalSession:
         deadline = time.monotonic() + STAGES_TIMEOUT_S
         while not groups_ready(kafka, groups):
             self.check()
+            self._screen.look()
             if time.monotonic() > deadline:
                 logs = self.settings.state_dir / "logs"
                 raise OursError(f"the stages were not ready in time; see the logs in {logs}")
@@ -83,10 +86,12 @@ class LocalSession:
         """Keep everything running until a signal or a failure; blocks."""
         while True:
             self.check()
+            self._screen.look()
             time.sleep(LOOK_EVERY_S)
 
     def stop(self) -> None:
         """Stop the stages, then the services; nothing is left running."""
+        self._screen.close()
         if self.supervisor is not None:
             self.supervisor.stop()
         self.stack.stop()

@@ -30,7 +30,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.mark.parametrize("command", ["demo", "up", "worker", "setup", "replay", "query"])
+@pytest.mark.parametrize("command", ["demo", "up", "worker", "setup", "replay", "query", "status"])
 def test_every_command_explains_itself_with_examples(command: str) -> None:
     shown = run(command, "--help")
     assert shown.returncode == 0
