@@ -29,6 +29,7 @@ def with_stack(settings: Settings, stack: StackAddresses, role: str = "writer") 
                 "database": stack.clickhouse_database,
                 "username": role,
                 "password": SecretStr(user.password),
+                "password_file": None,
             }
         )
     return settings.model_copy(update={"kafka": kafka, "clickhouse": clickhouse})

@@ -23,6 +23,7 @@ from schemas.errors import OursError, RecalibraError, UserError
 from schemas.topics import topic_name
 from streams.blocks import Block
 from streams.kafka_access import client_settings
+from streams.kafka_tls import faust_credentials
 from streams.lane import Lane
 from streams.lane_log import KafkaLaneLog, LaneAddress
 from streams.lane_store import LaneStore
@@ -99,6 +100,7 @@ class StageApp:
         app = StageFaustApp(
             f"{kafka.topic_prefix}-{self.name}",
             broker=brokers,
+            broker_credentials=faust_credentials(kafka),
             datadir=str(folder),
             topic_partitions=kafka.partitions,
             topic_disable_leader=True,

@@ -63,11 +63,11 @@ def url(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[s
 
 
 def test_ids_come_from_the_registry_and_others_can_read(url: str) -> None:
-    with closing(RegistryIds(url)) as ids:
+    with closing(RegistryIds(SchemaRegistrySettings(url=url))) as ids:
         payload = Codec(ids).encode(EVENT)
         assert Codec(ids).decode(payload, Prediction) == EVENT
     # Another process knows nothing but the registry.
-    with closing(RegistryIds(url)) as ids:
+    with closing(RegistryIds(SchemaRegistrySettings(url=url))) as ids:
         assert Codec(ids).decode(payload, Prediction) == EVENT
     assert payload[5:] == CODEC.encode(EVENT)[5:], "only the id differs from the table's"
 
@@ -77,7 +77,7 @@ def test_confluents_own_deserializer_reads_our_records(url: str) -> None:
     from confluent_kafka.schema_registry.avro import AvroDeserializer
     from confluent_kafka.serialization import MessageField, SerializationContext
 
-    with closing(RegistryIds(url)) as ids:
+    with closing(RegistryIds(SchemaRegistrySettings(url=url))) as ids:
         payload = Codec(ids).encode(EVENT)
     with closing(SchemaRegistryClient({"url": url})) as client:
         read = AvroDeserializer(client)
@@ -88,7 +88,8 @@ def test_confluents_own_deserializer_reads_our_records(url: str) -> None:
 def test_an_id_the_registry_does_not_know_is_bad_data(url: str) -> None:
     payload = b"\0" + (987_654).to_bytes(4, "big") + b"x"
     assert schema_id_of(payload) == 987_654
-    with closing(RegistryIds(url)) as ids, pytest.raises(UnknownSchemaError, match="987654"):
+    ids_of_registry = RegistryIds(SchemaRegistrySettings(url=url))
+    with closing(ids_of_registry) as ids, pytest.raises(UnknownSchemaError, match="987654"):
         Codec(ids).decode(payload, Outcome)
 
 
