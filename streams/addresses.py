@@ -55,6 +55,12 @@ def resolved(settings: Settings, role: str = "writer") -> Settings:
     return settings
 
 
+def found(settings: Settings, role: str = "writer") -> Settings:
+    """Return the settings with every address that is known; what is not stays None."""
+    stack = running_stack(settings)
+    return settings if stack is None else with_stack(settings, stack, role)
+
+
 def kafka_resolved(settings: Settings) -> Settings:
     """Return the settings with Kafka's address known, whatever is known of ClickHouse."""
     if settings.kafka.bootstrap_servers is not None:

@@ -16,7 +16,7 @@ from streams.kafka_tls import tls_context
 from streams.settings import KafkaSettings
 
 # Together less than the 15 s after which a person must know what is wrong.
-REACH_TIMEOUT_S = 7.0
+REACH_TIMEOUT_S = 5.0
 # How long a refused login or certificate may be no more than a broker that is starting.
 REFUSED_AFTER_S = 2.0
 ASK_AGAIN_S = 1.0
@@ -161,9 +161,19 @@ def _create(admin: AdminClient, kafka: KafkaSettings, name: str, config: dict[st
 
 
 def _check_partitions(admin: AdminClient, kafka: KafkaSettings, names: Iterable[str]) -> None:
-    """Wait until every topic shows, which a new one does after a moment, and compare its count."""
+    """Wait until every topic shows, which a new one does after a moment, and compare its count.
+
+    Raises UserError for a topic that is there and may not be seen.
+    """
     deadline = time.monotonic() + ADMIN_TIMEOUT_S
-    while not (there := _partition_counts(admin)).keys() >= set(names):
+    while hidden := set(names) - (there := _partition_counts(admin)).keys():
+        name = min(hidden)
+        error = admin.list_topics(name, timeout=ADMIN_TIMEOUT_S).topics[name].error
+        if error is not None and error.name() == "TOPIC_AUTHORIZATION_FAILED":
+            raise UserError(
+                f"{who(kafka)} does not see topic {name} at Kafka at {kafka.bootstrap_servers}: "
+                f"grant it Describe on every topic with the prefix {kafka.topic_prefix}."
+            )
         if time.monotonic() > deadline:
             raise UnavailableError("Kafka does not show topics that it has; ask again in a moment")
         time.sleep(LOOK_EVERY_S)

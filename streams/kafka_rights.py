@@ -149,13 +149,18 @@ def check_publisher_rights(kafka: KafkaSettings) -> None:
         raise UserError(sentence(lack, kafka))
 
 
-def check_stage_rights(kafka: KafkaSettings, stages: Iterable[str]) -> None:
-    """Raise UserError for the first right that these stages lack, and what `reached` raises."""
+def check_stage_rights(
+    kafka: KafkaSettings, stages: Iterable[str], *, transactions: bool = True
+) -> None:
+    """Raise UserError for the first right that these stages lack, and what `reached` raises.
+
+    Trying `transactions` may take a second.
+    """
     admin, _ = reached(kafka)
     stages = list(stages)
     for lack in topic_lacks(admin, kafka, stage_needs(kafka, stages)):
         raise UserError(sentence(lack, kafka))
     for lack in group_lacks(admin, kafka, stages):
         raise UserError(sentence(lack, kafka))
-    for lack in transaction_lacks(kafka):
+    for lack in transaction_lacks(kafka) if transactions else ():
         raise UserError(sentence(lack, kafka))

@@ -181,6 +181,12 @@ class CoreSettings(_Section):
         return Options(**self.model_dump() | {"retention_days_by_assay": by_assay})
 
 
+class DoctorSettings(_Section):
+    """What the checks take as this machine's time; the stages' own clock is not touched."""
+
+    clock_offset_s: float = 0.0
+
+
 class Settings(BaseSettings):
     """All settings of one process."""
 
@@ -202,6 +208,7 @@ class Settings(BaseSettings):
     registry: SchemaRegistrySettings = SchemaRegistrySettings()
     streams: StreamSettings = StreamSettings()
     core: CoreSettings = CoreSettings()
+    doctor: DoctorSettings = DoctorSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -16,6 +16,7 @@ from schemas.topics import TOPICS
 from streams.addresses import kafka_resolved, resolved
 from streams.clickhouse_access import make_sink
 from streams.kafka_access import ensure_topics
+from streams.kafka_rights import check_stage_rights
 from streams.schema_ids import make_codec
 from streams.settings import Settings, load_settings
 from streams.sink_stage import SinkProcessor
@@ -54,11 +55,12 @@ def make_stage(name: str, settings: Settings) -> StageApp:
     raise SettingsError(f"there is no stage {name!r}")
 
 
-def _await_topics(settings: Settings) -> None:
-    """Make sure of the topics; while the broker is away wait for it."""
+def _await_topics(settings: Settings, stage: str) -> None:
+    """Make sure of the topics and our rights; while the broker is away wait for it."""
     while True:
         try:
             ensure_topics(settings.kafka)
+            check_stage_rights(settings.kafka, [stage], transactions=False)
             return
         except UnavailableError as error:
             logging.getLogger(__name__).warning("waits: %s", error)
@@ -76,7 +78,7 @@ def main() -> int:
         settings = load_settings()
         # Only the sink needs ClickHouse.
         settings = resolved(settings) if sys.argv[1] == "sink" else kafka_resolved(settings)
-        _await_topics(settings)
+        _await_topics(settings, sys.argv[1])
         stage = make_stage(sys.argv[1], settings)
         worker = stage.app.Worker(
             loglevel="ERROR", override_logging=False, redirect_stdouts=False, quiet=True

@@ -23,7 +23,9 @@ def command(stages: str, processes: int) -> None:
     from schemas.errors import SettingsError
     from streams.addresses import as_environment, kafka_resolved, resolved
     from streams.clickhouse_access import ensure_tables
+    from streams.clocks import refuse_wrong_clock
     from streams.kafka_access import ensure_topics
+    from streams.kafka_rights import check_stage_rights
     from streams.settings import load_settings
     from streams.stopping import until_stopped
     from streams.supervisor import Supervisor
@@ -38,6 +40,8 @@ def command(stages: str, processes: int) -> None:
     settings = load_settings()
     settings = resolved(settings) if "sink" in wanted else kafka_resolved(settings)
     ensure_topics(settings.kafka)
+    check_stage_rights(settings.kafka, wanted)
+    refuse_wrong_clock(settings)
     if "sink" in wanted:
         ensure_tables(settings.clickhouse)
     logs = settings.state_dir / "logs"

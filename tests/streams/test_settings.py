@@ -95,5 +95,5 @@ def test_compose_sets_only_settings_that_exist(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_example_is_toml() -> None:
-    sections = {"kafka", "clickhouse", "registry", "streams", "core"}
+    sections = {"kafka", "clickhouse", "registry", "streams", "core", "doctor"}
     assert set(tomllib.loads(EXAMPLE.read_text())) == sections
