@@ -15,6 +15,7 @@ from schemas.table import SchemaTable, unmarked
 from streams.settings import SchemaRegistrySettings
 
 if TYPE_CHECKING:
+    from confluent_kafka.schema_registry import Schema as RegistrySchema
     from confluent_kafka.schema_registry import SchemaRegistryClient
 
 NOT_FOUND = 404
@@ -35,13 +36,8 @@ class RegistryIds:
 
     def id_of(self, name: str) -> int:
         """Return the id of the current schema of event `name`, registering it if need be."""
-        from confluent_kafka.schema_registry import Schema as RegistrySchema
-
-        text = json.dumps(unmarked(current_schema(name)))
         try:
-            found = self._client.register_schema(
-                f"{NAMESPACE}.{name}", RegistrySchema(text, "AVRO")
-            )
+            found = self._client.register_schema(*as_registered(name))
         except Exception as error:  # its client lets every HTTP library error through
             raise self._away(error) from error
         return int(found)
@@ -72,6 +68,14 @@ class RegistryIds:
 
     def _away(self, error: Exception) -> RecalibraError:
         return registry_error(error, self._url)
+
+
+def as_registered(name: str) -> tuple[str, "RegistrySchema"]:
+    """Return the subject of event `name` and its schema, as the registry is given them."""
+    from confluent_kafka.schema_registry import Schema as RegistrySchema
+
+    text = json.dumps(unmarked(current_schema(name)))
+    return f"{NAMESPACE}.{name}", RegistrySchema(text, "AVRO")
 
 
 def registry_client(registry: SchemaRegistrySettings) -> "SchemaRegistryClient":

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import orjson
-
 from schemas.codec import NAMESPACE, current_schema
 from schemas.events import EVENT_TYPES
 from schemas.table import SchemaTable, published, unmarked
 from streams.doctor._checkup import Checkup
 from streams.doctor._finding import Finding, fine, warning, wrong
-from streams.schema_ids import NOT_FOUND, registry_client, registry_error
+from streams.schema_ids import NOT_FOUND, as_registered, registry_client, registry_error
 from streams.settings import SchemaRegistrySettings
 
 if TYPE_CHECKING:
@@ -38,14 +36,11 @@ def _table() -> Iterator[Finding]:
 
 
 def _registry(registry: SchemaRegistrySettings) -> Iterator[Finding]:
-    from confluent_kafka.schema_registry import Schema
-
     client, url = registry_client(registry), str(registry.url)
     try:
         unknown = []
         for name in EVENT_TYPES:
-            schema = Schema(orjson.dumps(unmarked(current_schema(name))).decode(), "AVRO")
-            standing = _standing(client, f"{NAMESPACE}.{name}", schema)
+            standing = _standing(client, *as_registered(name))
             if standing == "unknown":
                 unknown.append(name)
             elif standing == "incompatible":
@@ -78,8 +73,9 @@ def _standing(client: "SchemaRegistryClient", subject: str, schema: "Schema") ->
     except SchemaRegistryError as error:
         if error.http_status_code != NOT_FOUND:
             raise
+    # A subject that is not there yet is no conflict, whichever way a registry says so.
     try:
-        return "known" if client.test_compatibility(subject, schema) else "incompatible"
+        return "unknown" if client.test_compatibility(subject, schema) else "incompatible"
     except SchemaRegistryError as error:
         if error.http_status_code != NOT_FOUND:
             raise

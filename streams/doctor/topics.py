@@ -91,6 +91,7 @@ def _upkeep(name: str, wanted: Config, config: Config) -> Iterator[Finding]:
             f"kafka-configs --alter --topic {name} --add-config "
             f"cleanup.policy={wanted['cleanup.policy']}",
         )
+        return
     compacted = policy == "compact"
     setting = "delete.retention.ms" if compacted else "retention.ms"
     kept_ms, least_ms = int(config.get(setting, "-1")), int(wanted[setting])

@@ -47,17 +47,21 @@ class Certificates:
         self.ca = trustme.CA()
         self.ca_file = folder / "ca.pem"
         self.ca.cert_pem.write_to_path(str(self.ca_file))
-        self.server_file = folder / "server.pem"
-        self._write(self.ca.issue_cert(LOOPBACK, "localhost"), self.server_file)
+        self._folder = folder
+        self.server_file = self.issued("server", LOOPBACK, "localhost")
         self.cert_file, self.key_file = folder / "client.pem", folder / "client.key"
         self.key_password = secrets.token_hex(8)
         mine = self.ca.issue_cert("client.lab", common_name=CERTIFIED)
         mine.cert_chain_pems[0].write_to_path(str(self.cert_file))
         self.key_file.write_bytes(_pkcs8(mine, self.key_password))
 
-    def _write(self, issued: trustme.LeafCert, path: Path) -> None:
+    def issued(self, file: str, *names: str) -> Path:
+        """A file with a key and its certificate for these names, as a server reads it."""
+        issued = self.ca.issue_cert(*names)
+        path = self._folder / f"{file}.pem"
         chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
         path.write_bytes(_pkcs8(issued) + chain)
+        return path
 
 
 def _pkcs8(issued: trustme.LeafCert, password: str | None = None) -> bytes:

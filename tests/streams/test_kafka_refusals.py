@@ -15,6 +15,7 @@ from confluent_kafka.admin import AclOperation
 from pydantic import SecretStr
 from secure_broker import Certificates, SecureBroker
 from strange_servers import old_broker, web_server
+from tls_front import tls_front
 
 from schemas.errors import RecalibraError, UnavailableError, UserError
 from streams.addresses import as_environment
@@ -33,6 +34,7 @@ EXPECTED = {
     "mechanism": r"does not offer SCRAM-SHA-256 but SCRAM-SHA-512: set kafka.sasl_mechanism",
     "untrusted": r"is not trusted \(unable to get local issuer certificate\): set kafka.ca_file",
     "another authority": r"is not trusted .*: set kafka.ca_file",
+    "another name": r"is not trusted \(IP address mismatch.* by a name that is in its certificate",
     "no certificate": r"README.md holds no PEM certificate",
     "wrong key password": r"kafka.key_password is not the key's",
     "our certificate wanted": r"asks for a certificate of ours: set kafka.cert_file",
@@ -57,7 +59,9 @@ def said(
     other = Certificates(tmp_path_factory.mktemp("other"))
     plain, clear = secured.address("CLIENT"), secured.address("CLEAR")
     foreign = {"cert_file": other.cert_file, "key_file": other.key_file}
-    with web_server() as web, old_broker() as old:
+    elsewhere = secured.certificates.issued("elsewhere", "elsewhere.lab")
+    behind = secured.ports["CLIENT"]
+    with web_server() as web, old_broker() as old, tls_front(behind, elsewhere) as misnamed:
         tried = {
             "wrong password": secured.kafka(password=SecretStr(WRONG)),
             "wrong password by PLAIN": secured.kafka(
@@ -71,6 +75,7 @@ def said(
             ),
             "untrusted": secured.kafka(ca_file=None),
             "another authority": secured.kafka(ca_file=other.ca_file),
+            "another name": secured.kafka(bootstrap_servers=f"{LOOPBACK}:{misnamed}"),
             "no certificate": secured.kafka(ca_file=REPOSITORY / "README.md"),
             "wrong key password": secured.certified(key_password=SecretStr(WRONG)),
             "our certificate wanted": secured.certified(

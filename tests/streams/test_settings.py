@@ -75,6 +75,38 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sesame" not in repr(settings)
 
 
+def test_a_password_comes_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "password"
+    file.write_text("sesame \n")
+    monkeypatch.setenv("RECALIBRA_CLICKHOUSE_PASSWORD_FILE", str(file))
+    settings = load_settings()
+    assert settings.clickhouse.secret() == "sesame ", "blanks are its own, the line's end is not"
+    assert "sesame" not in repr(settings)
+    file.unlink()
+    with pytest.raises(SettingsError, match="cannot be read") as raised:
+        load_settings()
+    assert "password_file" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"SECURITY_PROTOCOL": "SASL_SSL"}, "SASL_SSL needs username and password"),
+        ({"USERNAME": "lab"}, "only used with security_protocol SASL_SSL"),
+        ({"CA_FILE": str(EXAMPLE)}, "only used with security_protocol SSL"),
+        ({"SECURITY_PROTOCOL": "SSL", "KEY_FILE": str(EXAMPLE)}, "belong together"),
+        ({"SECURITY_PROTOCOL": "SSL", "CA_FILE": "nowhere.pem"}, "nowhere.pem cannot be read"),
+    ],
+)
+def test_a_login_that_cannot_be_is_refused(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], sentence: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"RECALIBRA_KAFKA_{name}", value)
+    with pytest.raises(SettingsError, match=re.escape(sentence)):
+        load_settings()
+
+
 def test_compose_follows_its_specification() -> None:
     PyCompose.from_dict(yaml.safe_load(COMPOSE.read_text())).validate()
 
