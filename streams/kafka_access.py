@@ -187,7 +187,7 @@ def _check_partitions(admin: AdminClient, kafka: KafkaSettings, names: Iterable[
 
 def groups_ready(kafka: KafkaSettings, groups: list[str]) -> bool:
     """Return whether each consumer group has members and they have their partitions."""
-    admin = AdminClient(client_settings(kafka))
+    admin = AdminClient(client_settings(kafka) | {"log_level": 0})
     try:
         described = admin.describe_consumer_groups(groups, request_timeout=ADMIN_TIMEOUT_S)
         return all(

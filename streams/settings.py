@@ -37,7 +37,8 @@ DEFAULT_CONFIG = "recalibra.toml"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # What was put in may be a password, and details of errors go to logs.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _readable(path: Path) -> Path:
@@ -196,6 +197,7 @@ class Settings(BaseSettings):
         env_nested_max_split=1,
         extra="forbid",
         frozen=True,
+        hide_input_in_errors=True,
     )
 
     state_dir: Path = REPOSITORY / ".recalibra"

@@ -77,6 +77,8 @@ def _users(clickhouse: ClickHouseSettings) -> Iterator[Finding]:
             f"give it a user of its own with all rights on {clickhouse.database}.*, and analysts "
             f"one that may only read ({reading})",
         )
+    elif not is_loopback(str(clickhouse.host)):
+        yield fine(f"for analysts a user that may only read is enough: {reading}")
     if not clickhouse.secure and not is_loopback(str(clickhouse.host)):
         yield warning(
             "the password and all results can be read by everyone on the way to ClickHouse",

@@ -40,7 +40,7 @@ class PipelineLab:
     """One topic prefix of its own.
 
     `clickhouse` is a stack of its own for what is stored; `core` is what the lab chooses about
-    join and monitor. `kafka` says how another broker than the stack's is reached.
+    join and monitor. `kafka` says how another broker than the stack's is reached, and the prefix.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class PipelineLab:
         partitions: int = 4,
         kafka: KafkaSettings | None = None,
     ) -> None:
-        name = f"t{uuid.uuid4().hex[:10]}"
+        name = kafka.topic_prefix if kafka else f"t{uuid.uuid4().hex[:10]}"
         settings = Settings(
             state_dir=folder,
             kafka=(kafka or KafkaSettings()).model_copy(

@@ -1,6 +1,7 @@
 """A real broker with TLS, SASL and access rights, beside a plain listener for its operator."""
 
 import secrets
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -10,7 +11,6 @@ from typing import Any
 import trustme
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
-    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -131,7 +131,7 @@ class SecureBroker:
         return parts
 
     def kafka(self, **changes: Any) -> KafkaSettings:
-        """Settings for SASL_SSL with SCRAM, or others."""
+        """Settings for SASL_SSL with SCRAM and a topic prefix of their own, or others."""
         found: dict[str, Any] = {
             "bootstrap_servers": self.address("SECURE"),
             "security_protocol": "SASL_SSL",
@@ -139,11 +139,12 @@ class SecureBroker:
             "username": USER,
             "password": SecretStr(self.password),
             "ca_file": self.certificates.ca_file,
+            "topic_prefix": f"t{uuid.uuid4().hex[:8]}",
         }
         return KafkaSettings(**found | changes)
 
     def certified(self, **changes: Any) -> KafkaSettings:
-        """Settings for SSL with the client's certificate."""
+        """Settings for SSL with the client's certificate and a topic prefix of their own."""
         found: dict[str, Any] = {
             "bootstrap_servers": self.address("MUTUAL"),
             "security_protocol": "SSL",
@@ -151,17 +152,19 @@ class SecureBroker:
             "cert_file": self.certificates.cert_file,
             "key_file": self.certificates.key_file,
             "key_password": SecretStr(self.certificates.key_password),
+            "topic_prefix": f"t{uuid.uuid4().hex[:8]}",
         }
         return KafkaSettings(**found | changes)
 
     def allow(self, prefix: str, user: str = USER) -> None:
-        """Give a user all that README says a lab's user needs."""
-        wanted = [
-            (ResourceType.TOPIC, AclOperation.ALL),
-            (ResourceType.GROUP, AclOperation.ALL),
-            (ResourceType.TRANSACTIONAL_ID, AclOperation.ALL),
+        """Give a user all that README says a lab's user needs, and no more."""
+        topic_rights = ("READ", "WRITE", "CREATE", "DESCRIBE_CONFIGS")
+        rows = [(ResourceType.TOPIC, f"{prefix}.", AclOperation[r], "ALLOW") for r in topic_rights]
+        rows += [
+            (ResourceType.GROUP, f"{prefix}-", AclOperation.READ, "ALLOW"),
+            (ResourceType.TRANSACTIONAL_ID, f"{prefix}-", AclOperation.WRITE, "ALLOW"),
         ]
-        self._acls([(kind, prefix, operation, "ALLOW") for kind, operation in wanted], user)
+        self._acls(rows, user)
 
     def deny(self, topic: str, operation: AclOperation, user: str = USER) -> None:
         self._acls([(ResourceType.TOPIC, topic, operation, "DENY")], user)
@@ -175,15 +178,6 @@ class SecureBroker:
             for kind, name, operation, permission in rows
         ]  # fmt: skip
         for future in self.admin.create_acls(bindings).values():
-            future.result(DEADLINE_S)
-
-    def forbid_everything(self) -> None:
-        """Take every right away that was given."""
-        every = AclBindingFilter(
-            ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY,
-            AclPermissionType.ANY,
-        )  # fmt: skip
-        for future in self.admin.delete_acls([every]).values():
             future.result(DEADLINE_S)
 
 

@@ -54,8 +54,9 @@ def test_the_sink_writes_and_query_asks_over_tls(
     password = tmp_path / "clickhouse-password"
     password.write_text(front.settings().secret() + "\n")
     stored = front.settings(password=SecretStr(""), password_file=password)
-    secured.allow("t")
-    lab = PipelineLab(secured, tmp_path / "state", kafka=secured.kafka())
+    kafka = secured.kafka()
+    secured.allow(kafka.topic_prefix)
+    lab = PipelineLab(secured, tmp_path / "state", kafka=kafka)
     lab.settings = lab.settings.model_copy(update={"clickhouse": stored})
     lab.publish(load(50))
     with lab.stages("join", "sink") as running:

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def storing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseSett
 @pytest.fixture
 def settings(secured: SecureBroker, storing: ClickHouseSettings, tmp_path: Path) -> Settings:
     """A lab where all is well."""
-    kafka = secured.kafka(topic_prefix=f"t{uuid.uuid4().hex[:8]}")
+    kafka = secured.kafka()
     secured.allow(kafka.topic_prefix)
     ensure_topics(kafka)
     return Settings(state_dir=tmp_path, kafka=kafka, clickhouse=storing)

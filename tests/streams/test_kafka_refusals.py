@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -161,7 +160,7 @@ def test_every_command_says_it_and_no_secret_shows(secured: SecureBroker, tmp_pa
 
 def prepared(secured: SecureBroker) -> KafkaSettings:
     """A lab of the user's own with all its topics."""
-    kafka = secured.kafka(topic_prefix=f"t{uuid.uuid4().hex[:8]}")
+    kafka = secured.kafka()
     secured.allow(kafka.topic_prefix)
     ensure_topics(kafka)
     return kafka

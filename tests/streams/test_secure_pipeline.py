@@ -18,7 +18,7 @@ PAIRS = 2_000
 
 def lab_of(secured: SecureBroker, folder: Path, kafka: KafkaSettings, user: str) -> PipelineLab:
     """A lab whose user has the rights that README lists, and no others."""
-    secured.allow("t", user)
+    secured.allow(kafka.topic_prefix, user)
     return PipelineLab(secured, folder, kafka=kafka)
 
 

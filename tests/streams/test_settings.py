@@ -75,6 +75,17 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sesame" not in repr(settings)
 
 
+def test_no_detail_of_an_error_holds_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECALIBRA_KAFKA_PASSWORD", "sesame")
+    monkeypatch.setenv("RECALIBRA_KAFKA_PARTITIONS", "0")
+    for _ in range(2):
+        with pytest.raises(SettingsError) as raised:
+            load_settings()
+        assert "sesame" not in f"{raised.value} {raised.value.__cause__}"
+        # The first time a field is wrong, then the section as a whole.
+        monkeypatch.delenv("RECALIBRA_KAFKA_PARTITIONS", raising=False)
+
+
 def test_a_password_comes_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "password"
     file.write_text("sesame \n")
