@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import clickhouse_connect
 from clickhouse_connect.datatypes.base import ClickHouseType
@@ -22,7 +23,8 @@ _DRIVER_ERRORS = (ClickHouseError, OSError)
 class ClickHouseSink:
     """Writes events into ClickHouse's tables; one thread at a time.
 
-    Connects when first used. `secure` is HTTPS. Every method but `close` raises UnavailableError
+    Connects when first used. `secure` is HTTPS, `ca_file` who vouches for the server's certificate
+    (None: whom certifi lists). Every method but `close` raises UnavailableError
     (away, busy, out of memory or disk: the same call may succeed later), SettingsError (the user
     is refused) or RefusedStateError (the tables are missing or of another version).
     """
@@ -36,8 +38,10 @@ class ClickHouseSink:
         database: str,
         *,
         secure: bool = False,
+        ca_file: Path | None = None,
     ) -> None:
         self._host, self._port, self._secure = host, port, secure
+        self._ca_file = ca_file
         self._username, self._password = username, password
         self._database = database
         self._client: Client | None = None
@@ -56,6 +60,7 @@ class ClickHouseSink:
                 password=self._password,
                 database=database,
                 interface="https" if self._secure else "http",
+                ca_cert=None if self._ca_file is None else str(self._ca_file),
                 connect_timeout=CONNECT_TIMEOUT_S,
                 send_receive_timeout=QUERY_TIMEOUT_S,
                 query_retries=0,

@@ -29,6 +29,7 @@ def with_stack(settings: Settings, stack: StackAddresses, role: str = "writer") 
                 "database": stack.clickhouse_database,
                 "username": role,
                 "password": SecretStr(user.password),
+                "password_file": None,
             }
         )
     return settings.model_copy(update={"kafka": kafka, "clickhouse": clickhouse})
@@ -52,6 +53,12 @@ def resolved(settings: Settings, role: str = "writer") -> Settings:
             )
         settings = with_stack(settings, stack, role)
     return settings
+
+
+def found(settings: Settings, role: str = "writer") -> Settings:
+    """Return the settings with every address that is known; what is not stays None."""
+    stack = running_stack(settings)
+    return settings if stack is None else with_stack(settings, stack, role)
 
 
 def kafka_resolved(settings: Settings) -> Settings:

@@ -49,7 +49,8 @@ def restore(
     consumer = Consumer(
         client
         | {
-            "group.id": f"{topic}-restore",
+            # Never joined, yet asked for: it must be among the groups that we may use.
+            "group.id": f"{topic.rpartition('.')[0]}-restore",
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from schemas.errors import RecalibraError, SettingsError, UnavailableError, UserError
+from streams.clickhouse_peer import OK, answer_of
 from streams.settings import ClickHouseSettings
 
 if TYPE_CHECKING:
@@ -11,30 +13,61 @@ if TYPE_CHECKING:
 
     from sinks.clickhouse import ClickHouseSink
 
+CONNECT_TIMEOUT_S = 3
+
 
 @contextmanager
 def asking(clickhouse: ClickHouseSettings) -> Iterator["Client"]:
-    """Give a client for questions; raises what `sinks.clickhouse_errors` makes of its errors."""
+    """Give a client for questions.
+
+    Raises UserError for settings that cannot work, UnavailableError when ClickHouse does not
+    answer, both within 15 s, and what `sinks.clickhouse_errors` makes of later errors.
+    """
     import clickhouse_connect
     from clickhouse_connect.driver.exceptions import ClickHouseError
 
     from sinks.clickhouse_errors import translated
 
+    answer = _answer(clickhouse)
+    where = f"{clickhouse.host}:{clickhouse.port}"
     try:
         client = clickhouse_connect.get_client(
             host=str(clickhouse.host),
             port=clickhouse.port,
             username=clickhouse.username,
-            password=clickhouse.password.get_secret_value(),
+            password=clickhouse.secret(),
             database=clickhouse.database,
             interface="https" if clickhouse.secure else "http",
+            ca_cert=None if clickhouse.ca_file is None else str(clickhouse.ca_file),
+            connect_timeout=CONNECT_TIMEOUT_S,
         )
-        try:
-            yield client
-        finally:
-            client.close()
     except (ClickHouseError, OSError) as error:
-        raise translated(error, f"{clickhouse.host}:{clickhouse.port}") from error
+        raise _judged(translated(error, where), answer, where) from error
+    try:
+        yield client
+    except (ClickHouseError, OSError) as error:
+        raise translated(error, where) from error
+    finally:
+        client.close()
+
+
+def _answer(clickhouse: ClickHouseSettings) -> bytes:
+    if clickhouse.host is None:
+        raise UserError(
+            "no ClickHouse is configured and no local stack runs; start one with `recalibra up`, "
+            "or set RECALIBRA_CLICKHOUSE_HOST"
+        )
+    return answer_of(clickhouse)
+
+
+def _judged(error: RecalibraError, answer: bytes, where: str) -> RecalibraError:
+    """Return what the first question's failure means for who answered /ping so."""
+    if isinstance(error, UnavailableError) and not answer.startswith(OK):
+        return SettingsError(
+            f"what listens at {where} answers but is no ClickHouse: check clickhouse.host and "
+            "clickhouse.port, which is that of the HTTP interface"
+        )
+    return error
 
 
 def make_sink(clickhouse: ClickHouseSettings) -> "ClickHouseSink":
@@ -45,16 +78,20 @@ def make_sink(clickhouse: ClickHouseSettings) -> "ClickHouseSink":
         host=str(clickhouse.host),
         port=clickhouse.port,
         username=clickhouse.username,
-        password=clickhouse.password.get_secret_value(),
+        password=clickhouse.secret(),
         database=clickhouse.database,
         secure=clickhouse.secure,
+        ca_file=clickhouse.ca_file,
     )
 
 
 def ensure_tables(clickhouse: ClickHouseSettings) -> None:
-    """Create the tables and views that are missing; raises what `ClickHouseSink` raises."""
+    """Create the tables and views that are missing; raises as `asking` does."""
+    answer = _answer(clickhouse)
     sink = make_sink(clickhouse)
     try:
         sink.ensure_tables()
+    except UnavailableError as error:
+        raise _judged(error, answer, f"{clickhouse.host}:{clickhouse.port}") from error
     finally:
         sink.close()

@@ -21,6 +21,7 @@ from schemas.codec import Codec
 from schemas.errors import OursError, RecalibraError, UserError
 from schemas.topics import topic_name
 from streams.blocks import Block
+from streams.kafka_tls import faust_credentials
 from streams.lane import Lane
 from streams.lane_log import LaneAddress
 from streams.lane_store import LaneStore
@@ -121,6 +122,7 @@ class StageApp:
             f"{kafka.topic_prefix}-{self.name}",
             broker=brokers,
             broker_client_id=client_id,
+            broker_credentials=faust_credentials(kafka),
             datadir=str(folder),
             topic_partitions=kafka.partitions,
             topic_disable_leader=True,

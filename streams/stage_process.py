@@ -19,6 +19,7 @@ from schemas.topics import TOPICS
 from streams.addresses import kafka_resolved, resolved
 from streams.clickhouse_access import make_sink
 from streams.kafka_access import ensure_topics
+from streams.kafka_rights import check_stage_rights
 from streams.logs import set_up_logs, tell_user
 from streams.schema_ids import make_codec
 from streams.settings import Settings, load_settings
@@ -65,11 +66,12 @@ def make_stage(name: str, settings: Settings, number: int = 1) -> StageApp:
     raise SettingsError(f"there is no stage {name!r}")
 
 
-def _await_topics(settings: Settings) -> None:
-    """Make sure of the topics; while the broker is away wait for it."""
+def _await_topics(settings: Settings, stage: str) -> None:
+    """Make sure of the topics and our rights; while the broker is away wait for it."""
     while True:
         try:
             ensure_topics(settings.kafka)
+            check_stage_rights(settings.kafka, [stage], transactions=False)
             return
         except UnavailableError as error:
             log.warning("waits: %s", error)
@@ -92,7 +94,7 @@ def main() -> int:
         set_up_logs(settings.logging, worker)
         # Only the sink needs ClickHouse.
         settings = resolved(settings) if worker.stage == "sink" else kafka_resolved(settings)
-        _await_topics(settings)
+        _await_topics(settings, worker.stage)
         stage = make_stage(worker.stage, settings, worker.number)
         stage.watch.tell()
         _collect_seldom()

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.errors import UnavailableError, UserError
-from streams.kafka_access import client_settings
+from streams.kafka_access import client_settings, reached
+from streams.kafka_errors import translated
 from streams.settings import KafkaSettings
 
 TIMEOUT_S = 15.0
@@ -43,26 +44,14 @@ class TopicReader:
         }
         self._partitions: dict[str, int] = {}
 
-    def _away(self, error: KafkaException) -> UnavailableError:
-        return UnavailableError(
-            f"Kafka at {self._kafka.bootstrap_servers} does not answer: {error.args[0].str()}; "
-            "check the address and that the broker runs"
-        )
-
     def partitions(self, topic: str) -> int:
         """Return a topic's partition count.
 
-        Raises UserError when there is no such topic, UnavailableError when the broker does not
-        answer.
+        Raises UserError when there is no such topic or it may not be read, or the settings cannot
+        work, and UnavailableError when the broker does not answer.
         """
         if not self._partitions:
-            consumer = Consumer(self._client)
-            try:
-                known = consumer.list_topics(timeout=TIMEOUT_S).topics
-            except KafkaException as error:
-                raise self._away(error) from error
-            finally:
-                consumer.close()
+            known = reached(self._kafka)[1].topics
             self._partitions = {name: len(found.partitions) for name, found in known.items()}
         if topic not in self._partitions:
             raise UserError(
@@ -101,7 +90,7 @@ class TopicReader:
             consumer.assign([TopicPartition(topic, p, start) for p, (start, _) in spans.items()])
             yield from self._until(consumer, spans, progress or _unseen)
         except KafkaException as error:
-            raise self._away(error) from error
+            raise translated(error, self._kafka) from error
         finally:
             consumer.close()
 

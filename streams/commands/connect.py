@@ -49,6 +49,7 @@ def connect_csv(predictions: Path | None, outcomes: Path | None, as_json: bool) 
     from schemas.errors import SettingsError
     from streams.addresses import kafka_resolved
     from streams.kafka_access import client_settings, ensure_topics
+    from streams.kafka_rights import check_publisher_rights
     from streams.schema_ids import make_codec
     from streams.settings import load_settings
     from streams.show_rows import print_json
@@ -57,6 +58,7 @@ def connect_csv(predictions: Path | None, outcomes: Path | None, as_json: bool) 
         raise SettingsError("name at least one file: --predictions P.csv or --outcomes O.csv")
     settings = kafka_resolved(load_settings())
     ensure_topics(settings.kafka)
+    check_publisher_rights(settings.kafka)
     publisher = Publisher(
         str(settings.kafka.bootstrap_servers),
         settings.kafka.topic_prefix,

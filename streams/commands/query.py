@@ -29,14 +29,14 @@ def command(sql: str, as_json: bool, output: Path | None) -> None:
     from clickhouse_connect.driver.exceptions import DatabaseError
 
     from schemas.errors import SettingsError
-    from streams.addresses import resolved
+    from streams.addresses import found
     from streams.clickhouse_access import asking
     from streams.settings import load_settings
     from streams.show_rows import print_json, print_table
 
     if output is not None and output.suffix not in WRITERS:
         raise SettingsError(f"{output} must end in {' or '.join(WRITERS)}")
-    with asking(resolved(load_settings(), role="analyst").clickhouse) as client:
+    with asking(found(load_settings(), role="analyst").clickhouse) as client:
         try:
             if output is not None:
                 frame = client.query_df(sql)

@@ -15,11 +15,13 @@ def command() -> None:
     """
     from streams.addresses import resolved
     from streams.clickhouse_access import ensure_tables
+    from streams.clocks import refuse_wrong_clock
     from streams.kafka_access import ensure_topics
     from streams.settings import load_settings
 
     settings = resolved(load_settings())
     created = ensure_topics(settings.kafka)
+    refuse_wrong_clock(settings)
     for name in created:
         click.echo(f"created topic {name} with {settings.kafka.partitions} partitions")
     if not created:

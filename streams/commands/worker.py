@@ -36,7 +36,9 @@ def command(stages: str, processes: str) -> None:
 
     from streams.addresses import as_environment, kafka_resolved, resolved
     from streams.clickhouse_access import ensure_tables
+    from streams.clocks import refuse_wrong_clock
     from streams.kafka_access import ensure_topics
+    from streams.kafka_rights import check_stage_rights
     from streams.logs import sayer
     from streams.process_counts import idle_processes, process_counts
     from streams.restore_screen import RestoreScreen
@@ -49,6 +51,8 @@ def command(stages: str, processes: str) -> None:
     say = sayer(settings.logging, click.echo)
     settings = resolved(settings) if "sink" in counts else kafka_resolved(settings)
     ensure_topics(settings.kafka)
+    check_stage_rights(settings.kafka, list(counts))
+    refuse_wrong_clock(settings)
     if "sink" in counts:
         ensure_tables(settings.clickhouse)
     if (warning := idle_processes(counts, settings.kafka.partitions)) is not None:

@@ -4,7 +4,7 @@ import base64
 import logging
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,8 @@ class KafkaBroker:
 
     `port` is for clients, `controller_port` for the broker's own use; both are loopback's.
     `repository` is the address of a Maven repository, None means Maven Central. `keep_open` are
-    file descriptors that the broker holds while it runs.
+    file descriptors that the broker holds while it runs. `properties` are the broker's own settings
+    that go before ours, `format_options` the storage tool's, such as the first SCRAM users.
     """
 
     def __init__(
@@ -48,6 +49,8 @@ class KafkaBroker:
         controller_port: int,
         repository: str | None = None,
         keep_open: Sequence[int] = (),
+        properties: Mapping[str, str] | None = None,
+        format_options: Sequence[str] = (),
     ) -> None:
         self._folder = folder.resolve()
         self._cache = cache.resolve()
@@ -57,6 +60,8 @@ class KafkaBroker:
         self._controller_port = controller_port
         self._repository = repository
         self._keep_open = keep_open
+        self._properties = dict(properties or {})
+        self._format_options = format_options
         self._admin: AdminClient | None = None
 
     @property
@@ -124,7 +129,7 @@ class KafkaBroker:
         shutil.rmtree(unfinished, ignore_errors=True)
         properties = self._write_properties("format.properties", unfinished.name)
         command = [*java, "kafka.tools.StorageTool", "format", "--config", properties.name]
-        command += ["--cluster-id", _new_cluster_id()]
+        command += ["--cluster-id", _new_cluster_id(), *self._format_options]
         self._child("Kafka's storage tool", command).run(FORMAT_TIMEOUT_S)
         unfinished.rename(self._folder / "data")
         properties.unlink()
@@ -148,6 +153,7 @@ class KafkaBroker:
             "advertised.listeners": f"CLIENT://{self.bootstrap_servers}",
             # The static quorum: its address may change with each start, a dynamic one's may not.
             "controller.quorum.voters": f"{PROPERTIES['node.id']}@{controller}",
+            **self._properties,
         }
         path = self._folder / name
         lines = [f"{key}={value}\n" for key, value in properties.items()]

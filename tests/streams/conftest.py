@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from pipeline_lab import PipelineLab
+from secure_broker import SecureBroker, secure_broker
 
 from streams.local.stack import LocalStack
 from streams.supervisor import Supervisor
@@ -31,3 +32,10 @@ def joining(
     lab = PipelineLab(stack, tmp_path_factory.mktemp("joining"))
     with lab.stages("join") as running:
         yield lab, running
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[SecureBroker]:
+    """A broker with TLS, logins and access rights."""
+    with secure_broker(tmp_path_factory.mktemp("secured"), cache_dir) as running:
+        yield running

@@ -40,7 +40,7 @@ class PipelineLab:
     """One topic prefix of its own.
 
     `clickhouse` is a stack of its own for what is stored; `core` is what the lab chooses about
-    join and monitor.
+    join and monitor. `kafka` says how another broker than the stack's is reached, and the prefix.
     """
 
     def __init__(
@@ -50,11 +50,14 @@ class PipelineLab:
         clickhouse: LocalStack | None = None,
         core: CoreSettings | None = None,
         partitions: int = 4,
+        kafka: KafkaSettings | None = None,
     ) -> None:
-        name = f"t{uuid.uuid4().hex[:10]}"
+        name = kafka.topic_prefix if kafka else f"t{uuid.uuid4().hex[:10]}"
         settings = Settings(
             state_dir=folder,
-            kafka=KafkaSettings(topic_prefix=name, partitions=partitions),
+            kafka=(kafka or KafkaSettings()).model_copy(
+                update={"topic_prefix": name, "partitions": partitions}
+            ),
             streams=StreamSettings(session_timeout_s=6.0),
             core=core or CoreSettings(),
         )
@@ -85,7 +88,8 @@ class PipelineLab:
 
     def publish(self, events: Iterable[Prediction | Outcome]) -> None:
         kafka = self.settings.kafka
-        publisher = Publisher(str(kafka.bootstrap_servers), self.prefix, CODEC)
+        client = client_settings(kafka)
+        publisher = Publisher(str(kafka.bootstrap_servers), self.prefix, CODEC, client)
         for event in events:
             publisher.publish(event)
         publisher.flush()

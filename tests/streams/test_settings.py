@@ -75,6 +75,49 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sesame" not in repr(settings)
 
 
+def test_no_detail_of_an_error_holds_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECALIBRA_KAFKA_PASSWORD", "sesame")
+    monkeypatch.setenv("RECALIBRA_KAFKA_PARTITIONS", "0")
+    for _ in range(2):
+        with pytest.raises(SettingsError) as raised:
+            load_settings()
+        assert "sesame" not in f"{raised.value} {raised.value.__cause__}"
+        # The first time a field is wrong, then the section as a whole.
+        monkeypatch.delenv("RECALIBRA_KAFKA_PARTITIONS", raising=False)
+
+
+def test_a_password_comes_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "password"
+    file.write_text("sesame \n")
+    monkeypatch.setenv("RECALIBRA_CLICKHOUSE_PASSWORD_FILE", str(file))
+    settings = load_settings()
+    assert settings.clickhouse.secret() == "sesame ", "blanks are its own, the line's end is not"
+    assert "sesame" not in repr(settings)
+    file.unlink()
+    with pytest.raises(SettingsError, match="cannot be read") as raised:
+        load_settings()
+    assert "password_file" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"SECURITY_PROTOCOL": "SASL_SSL"}, "SASL_SSL needs username and password"),
+        ({"USERNAME": "lab"}, "only used with security_protocol SASL_SSL"),
+        ({"CA_FILE": str(EXAMPLE)}, "only used with security_protocol SSL"),
+        ({"SECURITY_PROTOCOL": "SSL", "KEY_FILE": str(EXAMPLE)}, "belong together"),
+        ({"SECURITY_PROTOCOL": "SSL", "CA_FILE": "nowhere.pem"}, "nowhere.pem cannot be read"),
+    ],
+)
+def test_a_login_that_cannot_be_is_refused(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], sentence: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"RECALIBRA_KAFKA_{name}", value)
+    with pytest.raises(SettingsError, match=re.escape(sentence)):
+        load_settings()
+
+
 def test_compose_follows_its_specification() -> None:
     PyCompose.from_dict(yaml.safe_load(COMPOSE.read_text())).validate()
 
@@ -95,5 +138,5 @@ def test_compose_sets_only_settings_that_exist(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_example_is_toml() -> None:
-    sections = {"kafka", "clickhouse", "registry", "streams", "core", "logging"}
+    sections = {"kafka", "clickhouse", "registry", "streams", "core", "logging", "doctor"}
     assert set(tomllib.loads(EXAMPLE.read_text())) == sections

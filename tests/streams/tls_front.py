@@ -1,0 +1,55 @@
+"""TLS in front of a server that has none: what a load balancer does on a cluster."""
+
+import socket
+import socketserver
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from streams.local.ports import LOOPBACK
+
+
+class _Relay(socketserver.BaseRequestHandler):
+    server: "_Front"
+
+    def handle(self) -> None:
+        with suppress(OSError):
+            client = self.server.context.wrap_socket(self.request, server_side=True)
+            with client, socket.create_connection((LOOPBACK, self.server.behind)) as behind:
+                back = threading.Thread(target=_pump, args=(behind, client), daemon=True)
+                back.start()
+                _pump(client, behind)
+                back.join()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while part := source.recv(65_536):
+            target.sendall(part)
+    for end in (source, target):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+class _Front(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def __init__(self, behind: int, certificate: Path) -> None:
+        super().__init__((LOOPBACK, 0), _Relay)
+        self.behind = behind
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate)
+
+
+@contextmanager
+def tls_front(behind: int, certificate: Path) -> Iterator[int]:
+    """Give a port that speaks TLS for the loopback port `behind`, with a PEM of key and chain."""
+    with _Front(behind, certificate) as front:
+        thread = threading.Thread(target=front.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield int(front.server_address[1])
+        finally:
+            front.shutdown()
