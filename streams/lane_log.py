@@ -85,9 +85,15 @@ class LaneLog(Protocol):
 class KafkaLaneLog:
     """A lane's transactional producer, its changelog and its group's offsets."""
 
-    def __init__(self, address: LaneAddress, client: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        address: LaneAddress,
+        client: dict[str, Any],
+        transaction_timeout_ms: int = TRANSACTION_TIMEOUT_MS,
+    ) -> None:
         self._address = address
         self._client = client
+        self._transaction_timeout_ms = transaction_timeout_ms
 
     def fence(self) -> None:
         """Take the transactional id over; a commit of its last owner now fails."""
@@ -95,7 +101,7 @@ class KafkaLaneLog:
             self._client
             | {
                 "transactional.id": f"{self._address.group}-{self._address.partition}",
-                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                "transaction.timeout.ms": self._transaction_timeout_ms,
                 "linger.ms": 5,
                 "compression.type": "lz4",
                 "queue.buffering.max.messages": 1_000_000,

@@ -10,7 +10,7 @@ import sys
 import time
 from functools import partial
 
-from processors.topology import TOPOLOGY
+from processors.topology import TOPOLOGY, owned_inputs
 from schemas.errors import RecalibraError, SettingsError, UnavailableError, UserError
 from schemas.topics import TOPICS
 from streams.addresses import kafka_resolved, resolved
@@ -34,18 +34,14 @@ def make_stage(name: str, settings: Settings) -> StageApp:
             return SinkProcessor(make_sink(settings.clickhouse), codec)
 
         return StageApp("sink", tuple(TOPICS), owned, make_processor, codec, settings)
-    read_before: set[str] = set()
     for stage in TOPOLOGY:
-        # Of several readers of a topic the first says what is wrong with a record.
-        owned = tuple(short for short in stage.inputs if short not in read_before)
-        read_before |= set(stage.inputs)
         if stage.name == name:
             # Made once for nothing: what is slow to import is imported before events wait for it.
             stage.make_processor(codec, options, 0)
             return StageApp(
                 name,
                 stage.inputs,
-                owned,
+                owned_inputs(stage),
                 partial(stage.make_processor, codec, options),
                 codec,
                 settings,
