@@ -17,8 +17,12 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import (
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
     NewTopic,
     OffsetSpec,
+    ResourceType,
 )
 
 from benchmarks.workload import Event
@@ -130,6 +134,15 @@ class Broker:
                 return True
         return False
 
+    def members(self, group: str) -> int:
+        """Return how many members a group has that have their partitions; 0 while it moves."""
+        described = self._admin.describe_consumer_groups([group], request_timeout=ANSWER_TIMEOUT_S)
+        try:
+            found = described[group].result(ANSWER_TIMEOUT_S)
+        except KafkaException:  # not there yet
+            return 0
+        return len(found.members) if found.state == ConsumerGroupState.STABLE else 0
+
     def committed_end(self, topics: Iterable[str]) -> int:
         """Return the sum of the offsets up to which a reader of committed records can read."""
         asked = {
@@ -158,6 +171,25 @@ class Broker:
         except KafkaException:  # a group that is not there yet
             return UNKNOWN_OFFSET
         return sum(max(0, at.offset) for at in told)
+
+    def reader(self, topic: str) -> Consumer:
+        """Return a reader of a topic's committed records, from the first on."""
+        consumer = Consumer(
+            {**self._common, "group.id": "benchmark-reader", "enable.auto.commit": False}
+            | {"isolation.level": "read_committed", "auto.offset.reset": "earliest"}
+        )
+        consumer.assign([TopicPartition(topic, p, 0) for p in range(self._partitions)])
+        return consumer
+
+    def stamp_at_append(self, topic: str) -> None:
+        """Have the broker give a topic's records the time at which it appends them."""
+        entry = ConfigEntry(
+            "message.timestamp.type",
+            "LogAppendTime",
+            incremental_operation=AlterConfigOpType.SET,
+        )
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        self._admin.incremental_alter_configs([resource])[resource].result(ANSWER_TIMEOUT_S)
 
     def read(self, topic: str) -> Iterator[tuple[int, bytes]]:
         """Yield (offset, value) of every committed record of a topic."""
