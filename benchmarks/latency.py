@@ -225,6 +225,9 @@ def main(rate: float, seconds: float, ask_every_ms: float, as_json: bool) -> Non
         for name in ("pair_readable", "row_visible")
     ]
     rows += [[f"cores: {name}", f"{used:.2f}", "", ""] for name, used in found["cores"].items()]
+    rows.append(
+        ["an event was sent late by at most", "", "", f"{found['sent_late_s_max'] * 1_000:,.0f}"]
+    )
     heading = [f"{rate:,.0f} events/s for {seconds:g} s", "p50 ms", "p99 ms", "max ms"]
     finish("latency", found, rows, heading, as_json)
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,13 +98,13 @@ def key_of(i: int, kind: bytes = b"p") -> bytes:
 def measured(way: str, records: int, folder: Path) -> dict[str, Any]:
     """Run one way in this process and return its figures, per second and in MB."""
     make, mb = WAYS[way]
+    rng = random.Random(1)
+    order = array("I", range(records))
+    rng.shuffle(order)
+    padding = random.Random(2).randbytes(4 * VALUE_BYTES)
     process = psutil.Process()
     before = process.memory_info().rss
     stores = [Rdict(str(folder / str(lane)), make(mb)) for lane in range(LANES)]
-    rng = random.Random(1)
-    order = list(range(records))
-    rng.shuffle(order)
-    padding = random.Random(2).randbytes(4 * VALUE_BYTES)
     peak = 0
     began = time.process_time()
     for start in range(0, records, BATCH):
