@@ -4,14 +4,20 @@
 # make faults  kill, stop and cut off the stages: make faults SEEDS=20 FIRST=1
 # make lock    renew both locks after a change of pyproject.toml
 # make bench   this project beside other engines    make bench BENCH="--small"
+# make latency from an outcome to its pair and row   make latency LATENCY="--seconds 20"
+# make scale   a million open predictions            make scale SCALE="--open 100000"
+# make soak    an hour of load, within bounds        make soak SOAK="--minutes 5"
 .POSIX:
 .SILENT:
-.PHONY: demo test check faults lock bench install install-dev clean
+.PHONY: demo test check faults lock bench latency scale soak install install-dev clean
 
 PYTHON = python3
 UV_VERSION = 0.13.9
 DEMO =
 BENCH =
+LATENCY =
+SCALE =
+SOAK =
 TESTS =
 SEEDS = 20
 FIRST = 1
@@ -50,6 +56,15 @@ lock:
 bench: install
 	$(MAKE) -s .tools/peers/installed || true
 	$(BIN)/python -m benchmarks $(BENCH)
+
+latency: install
+	$(BIN)/python -m benchmarks.latency $(LATENCY)
+
+scale: install
+	$(BIN)/python -m benchmarks.scale $(SCALE)
+
+soak: install
+	$(BIN)/python -m benchmarks.soak $(SOAK)
 
 .tools/peers/installed: benchmarks/requirements-peers.lock
 	PYTHON='$(PYTHON)' UV_VERSION=$(UV_VERSION) sh .ci/peers install

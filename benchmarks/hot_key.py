@@ -7,16 +7,14 @@ A control compound's outcomes come first, then its prediction. All the while out
 molecules of the same lane are sent, and the time until each one's pair can be read is taken.
 """
 
-import json
-import tempfile
 import threading
 import time
-import uuid
-from pathlib import Path
 
 import click
-from confluent_kafka import Consumer, TopicPartition
 
+from benchmarks.kafka_side import Broker
+from benchmarks.lab import own_stack
+from benchmarks.show import finish
 from connectors.publisher import Publisher
 from schemas.codec import Codec
 from schemas.events import AssayContext, Outcome, Pair, Prediction
@@ -24,9 +22,8 @@ from schemas.partitioner import partition_of
 from schemas.table import SchemaTable
 from schemas.topics import join_key, topic_name
 from streams.addresses import as_environment, with_stack
-from streams.kafka_access import client_settings, ensure_topics
-from streams.local.stack import LocalStack
-from streams.settings import REPOSITORY, KafkaSettings, Settings
+from streams.kafka_access import ensure_topics
+from streams.settings import KafkaSettings, Settings
 from streams.supervisor import Supervisor
 from streams.topic_reader import TopicReader
 
@@ -98,10 +95,8 @@ class Probes:
                 publisher.flush()
 
     def _read(self) -> None:
-        reading = {"group.id": uuid.uuid4().hex, "isolation.level": "read_committed"}
-        consumer = Consumer(client_settings(self._kafka) | reading)
-        topic = topic_name(self._kafka.topic_prefix, "pairs")
-        consumer.assign([TopicPartition(topic, p, 0) for p in range(self._kafka.partitions)])
+        broker = Broker(str(self._kafka.bootstrap_servers), self._kafka.partitions)
+        consumer = broker.reader(topic_name(self._kafka.topic_prefix, "pairs"))
         while not self._stopping.is_set() or len(self._waits) < len(self._sent_s):
             for message in consumer.consume(1_000, 0.05):
                 if message.error():
@@ -172,15 +167,13 @@ def measured(settings: Settings, outcomes: int) -> dict[str, float | int]:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def main(outcomes: int, as_json: bool) -> None:
     """Measure how a hot key's work delays other keys, and how large its records are."""
-    with tempfile.TemporaryDirectory() as folder:
-        cache = REPOSITORY / ".recalibra" / "cache"
-        with LocalStack(Path(folder) / "stack", cache, clickhouse=False) as stack:
-            settings = with_stack(
-                Settings(state_dir=Path(folder), kafka=KafkaSettings(topic_prefix="hot")),
-                stack.addresses,
-            )
-            found = measured(settings, outcomes)
-    click.echo(json.dumps(found) if as_json else "\n".join(f"{k}: {v}" for k, v in found.items()))
+    with own_stack(clickhouse=False) as (stack, root):
+        settings = with_stack(
+            Settings(state_dir=root, kafka=KafkaSettings(topic_prefix="hot")), stack.addresses
+        )
+        found = measured(settings, outcomes)
+    rows = [[name, f"{value:,}"] for name, value in found.items()]
+    finish("hot_key", found, rows, ["", "found"], as_json)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from confluent_kafka import (
     Consumer,
     ConsumerGroupState,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaException,
     Producer,
@@ -18,8 +17,12 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import (
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
     NewTopic,
     OffsetSpec,
+    ResourceType,
 )
 
 from benchmarks.workload import Event
@@ -60,15 +63,19 @@ def encoded(events: Iterable[Event], codec: Codec) -> Iterator[Message]:
 class Broker:
     """Topics, input and progress on one broker."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, bootstrap_servers: str, partitions: int = PARTITIONS) -> None:
         self.bootstrap_servers = bootstrap_servers
+        self._partitions = partitions
+        self._groups: dict[str, Consumer] = {}
         self._common = {"bootstrap.servers": bootstrap_servers, "log_level": 2}
         self._admin = AdminClient(self._common)
 
     def settings(self, prefix: str) -> KafkaSettings:
         """Return the product's settings for a topic prefix on this broker."""
         return KafkaSettings(
-            bootstrap_servers=self.bootstrap_servers, topic_prefix=prefix, partitions=PARTITIONS
+            bootstrap_servers=self.bootstrap_servers,
+            topic_prefix=prefix,
+            partitions=self._partitions,
         )
 
     def load(self, prefix: str, messages: list[Message]) -> None:
@@ -109,7 +116,7 @@ class Broker:
     def create_output(self, topic: str) -> None:
         """Create the topic that an engine writes its pairs to, if it is not there."""
         try:
-            self._admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result(
+            self._admin.create_topics([NewTopic(topic, self._partitions, 1)])[topic].result(
                 ANSWER_TIMEOUT_S
             )
         except KafkaException as error:
@@ -128,29 +135,62 @@ class Broker:
                 return True
         return False
 
+    def members(self, group: str) -> int:
+        """Return how many members a group has that have their partitions; 0 while it moves."""
+        described = self._admin.describe_consumer_groups([group], request_timeout=ANSWER_TIMEOUT_S)
+        try:
+            found = described[group].result(ANSWER_TIMEOUT_S)
+        except KafkaException:  # not there yet
+            return 0
+        return len(found.members) if found.state == ConsumerGroupState.STABLE else 0
+
     def committed_end(self, topics: Iterable[str]) -> int:
         """Return the sum of the offsets up to which a reader of committed records can read."""
         asked = {
             TopicPartition(topic, partition): OffsetSpec.latest()
             for topic in topics
-            for partition in range(PARTITIONS)
+            for partition in range(self._partitions)
         }
         found = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
         return sum(future.result(ANSWER_TIMEOUT_S).offset for future in found.values())
 
-    def group_position(self, group: str, topics: Iterable[str] | None = None) -> int:
-        """Return the sum of a group's committed offsets, of some topics or of all it reads."""
-        asked = ConsumerGroupTopicPartitions(group)
+    def topics_of(self, prefix: str) -> list[str]:
+        """Return the topics there are under a prefix."""
+        known = self._admin.list_topics(timeout=ANSWER_TIMEOUT_S).topics
+        return sorted(name for name in known if name.startswith(f"{prefix}."))
+
+    def group_position(self, group: str, topics: Iterable[str]) -> int:
+        """Return the sum of a group's committed offsets in some topics."""
+        consumer = self._groups.get(group)
+        if consumer is None:
+            # Never subscribed: it only asks. The admin client's own call ends the process when a
+            # group's coordinator is not there yet (librdkafka 2.16).
+            consumer = self._groups[group] = Consumer({**self._common, "group.id": group})
+        asked = [TopicPartition(t, p) for t in topics for p in range(self._partitions)]
         try:
-            found = self._admin.list_consumer_group_offsets([asked])[group].result(ANSWER_TIMEOUT_S)
+            told = consumer.committed(asked, timeout=ANSWER_TIMEOUT_S)
         except KafkaException:  # a group that is not there yet
             return UNKNOWN_OFFSET
-        wanted = None if topics is None else set(topics)
-        return sum(
-            tp.offset
-            for tp in found.topic_partitions
-            if tp.offset > 0 and (wanted is None or tp.topic in wanted)
+        return sum(max(0, at.offset) for at in told)
+
+    def reader(self, topic: str) -> Consumer:
+        """Return a reader of a topic's committed records, from the first on."""
+        consumer = Consumer(
+            {**self._common, "group.id": "benchmark-reader", "enable.auto.commit": False}
+            | {"isolation.level": "read_committed", "auto.offset.reset": "earliest"}
         )
+        consumer.assign([TopicPartition(topic, p, 0) for p in range(self._partitions)])
+        return consumer
+
+    def stamp_at_append(self, topic: str) -> None:
+        """Have the broker give a topic's records the time at which it appends them."""
+        entry = ConfigEntry(
+            "message.timestamp.type",
+            "LogAppendTime",
+            incremental_operation=AlterConfigOpType.SET,
+        )
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        self._admin.incremental_alter_configs([resource])[resource].result(ANSWER_TIMEOUT_S)
 
     def read(self, topic: str) -> Iterator[tuple[int, bytes]]:
         """Yield (offset, value) of every committed record of a topic."""
@@ -159,10 +199,10 @@ class Broker:
             | {"isolation.level": "read_committed", "enable.auto.commit": False}
         )
         try:
-            consumer.assign([TopicPartition(topic, p, 0) for p in range(PARTITIONS)])
+            consumer.assign([TopicPartition(topic, p, 0) for p in range(self._partitions)])
             ended: set[int] = set()
             deadline = time.monotonic() + READ_TIMEOUT_S
-            while len(ended) < PARTITIONS:
+            while len(ended) < self._partitions:
                 if time.monotonic() > deadline:
                     raise UnavailableError(f"the end of {topic} could not be read in time")
                 for message in consumer.consume(READ_AT_ONCE, READ_WAIT_S):

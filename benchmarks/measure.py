@@ -69,6 +69,7 @@ class Measurement:
         topic = engine.output_topic(place)
         self._topic = topic
         self._result_group = engine.result_group(place)
+        self._result_topics = broker.topics_of(place.prefix)
         self._seconds = self._cpu_s = 0.0
 
     def run(self, log_path: Path, say: Say) -> Result:
@@ -107,7 +108,7 @@ class Measurement:
 
     def _progress(self) -> int:
         if self._result_group is not None:
-            return self._broker.group_position(self._result_group)
+            return self._broker.group_position(self._result_group, self._result_topics)
         assert self._topic is not None
         return self._broker.committed_end([self._topic])
 

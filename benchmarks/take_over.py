@@ -9,8 +9,6 @@ of their pairs can be read is taken. The workers have state folders of their own
 machines (the taker restores from the changelog), or one in common (it opens the store it finds).
 """
 
-import json
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,17 +17,19 @@ from pathlib import Path
 
 import click
 import psutil
-from confluent_kafka import Consumer, TopicPartition
 
+from benchmarks.kafka_side import Broker
+from benchmarks.lab import own_stack
+from benchmarks.show import finish
 from connectors.publisher import Publisher
 from schemas.codec import Codec
 from schemas.events import AssayContext, Outcome, Pair, Prediction
 from schemas.table import SchemaTable
 from schemas.topics import topic_name
 from streams.addresses import as_environment, with_stack
-from streams.kafka_access import client_settings, ensure_topics
+from streams.kafka_access import ensure_topics
 from streams.local.stack import LocalStack
-from streams.settings import REPOSITORY, KafkaSettings, Settings
+from streams.settings import KafkaSettings, Settings
 from streams.supervisor import Supervisor
 
 CODEC = Codec(SchemaTable())
@@ -65,17 +65,8 @@ class Bench:
         ensure_topics(self.settings.kafka)
         kafka = self.settings.kafka
         self._publisher = Publisher(str(kafka.bootstrap_servers), kafka.topic_prefix, CODEC)
-        self._reader = self._read_pairs()
-
-    def _read_pairs(self) -> Consumer:
-        consumer = Consumer(
-            client_settings(self.settings.kafka)
-            | {"group.id": uuid.uuid4().hex, "isolation.level": "read_committed"}
-        )
-        topic = topic_name(self.settings.kafka.topic_prefix, "pairs")
-        partitions = range(self.settings.kafka.partitions)
-        consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
-        return consumer
+        self._broker = Broker(str(kafka.bootstrap_servers), kafka.partitions)
+        self._reader = self._broker.reader(topic_name(kafka.topic_prefix, "pairs"))
 
     def load(self) -> None:
         """Publish the open predictions."""
@@ -113,20 +104,14 @@ class Bench:
         """Wait until every prediction is taken and committed; return the seconds."""
         started = time.monotonic()
         kafka = self.settings.kafka
-        group = {"group.id": f"{kafka.topic_prefix}-join", "enable.auto.commit": False}
-        consumer = Consumer(client_settings(kafka) | group)
-        topic = topic_name(kafka.topic_prefix, "predictions")
-        places = [TopicPartition(topic, partition) for partition in range(kafka.partitions)]
-        ends = [consumer.get_watermark_offsets(place, timeout=15)[1] for place in places]
-        while True:
+        topics = [topic_name(kafka.topic_prefix, "predictions")]
+        end = self._broker.committed_end(topics)
+        while self._broker.group_position(f"{kafka.topic_prefix}-join", topics) < end:
             self._workers[0].check()
-            committed = consumer.committed(places, timeout=15)
-            if all(at.offset >= end for at, end in zip(committed, ends, strict=True)):
-                consumer.close()
-                return time.monotonic() - started
             if time.monotonic() - started > DEADLINE_S:
                 raise click.ClickException("the predictions were never all taken in")
             time.sleep(10 * LOOK_EVERY_S)
+        return time.monotonic() - started
 
     @contextmanager
     def workers(self) -> Iterator[None]:
@@ -159,17 +144,11 @@ class Bench:
         return self.probe()
 
     def _await_members(self, count: int) -> None:
-        from confluent_kafka.admin import AdminClient
-
-        admin = AdminClient(client_settings(self.settings.kafka))
-        group = f"{self.settings.kafka.topic_prefix}-join"
         deadline = time.monotonic() + DEADLINE_S
-        while time.monotonic() < deadline:
-            found = admin.describe_consumer_groups([group])[group].result()
-            if found.state.name == "STABLE" and len(found.members) == count:
-                return
+        while self._broker.members(f"{self.settings.kafka.topic_prefix}-join") != count:
+            if time.monotonic() > deadline:
+                raise click.ClickException(f"the group never had {count} members")
             time.sleep(LOOK_EVERY_S)
-        raise click.ClickException(f"the group never had {count} members")
 
 
 def measured(stack: LocalStack, folder: Path, predictions: int, shared: bool) -> dict[str, float]:
@@ -200,15 +179,15 @@ def measured(stack: LocalStack, folder: Path, predictions: int, shared: bool) ->
 def main(predictions: int, as_json: bool) -> None:
     """Measure how long lanes stand still when their worker goes."""
     results: dict[str, dict[str, float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        cache = REPOSITORY / ".recalibra" / "cache"
-        with LocalStack(root / "stack", cache, clickhouse=False) as stack:
-            for name, shared in (("own state folders", False), ("one state folder", True)):
-                click.echo(f"{predictions:,} open predictions, {name}", err=True)
-                results[name] = measured(stack, root / name.split()[0], predictions, shared)
-    if as_json:
-        click.echo(json.dumps({"predictions": predictions, "standstill_s": results}))
+    with own_stack(clickhouse=False) as (stack, root):
+        for name, shared in (("own state folders", False), ("one state folder", True)):
+            click.echo(f"{predictions:,} open predictions, {name}", err=True)
+            results[name] = measured(stack, root / name.split()[0], predictions, shared)
+    own, one = results.values()
+    rows = [[what, f"{own[what]:.2f}", f"{one[what]:.2f}"] for what in own]
+    heading = ["seconds", *results]
+    found = {"predictions": predictions, "standstill_s": results}
+    finish("take_over", found, rows, heading, as_json)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,31 @@ class _Counts:
         )
 
 
+def outbid(told: Coverage, store: Store) -> None:
+    """Have the counts of a lane told next with a row_version above that of `told`.
+
+    For a store that was made anew from the events: how often its counts were told before is in
+    none of them.
+
+    >>> from processors.store import MemoryStore
+    >>> store = MemoryStore()
+    >>> outbid(Coverage("net", "1", "logP", 0, 9, 3, 0, row_version=7), store)
+    >>> counts = CoverageCounts(lane=0)
+    >>> counts.add(Place("net", "1", "logP"), store, predictions=1)
+    >>> [c.row_version for c in counts.flush(store, quiet=True)]
+    [8]
+    """
+    place = Place(told.model_id, told.model_version, told.assay_id)
+    counts = _Counts(store.get(_key(place)))
+    if counts.version < told.row_version:
+        counts.version = told.row_version
+        store.put(_key(place), counts.to_bytes())
+
+
+def _key(place: Place) -> bytes:
+    return COVERAGE + SEPARATOR.join(place).encode()
+
+
 class CoverageCounts:
     """The counts of one lane, kept at hand between checkpoints.
 
@@ -131,7 +156,7 @@ class CoverageCounts:
                 figures = (counts.predictions, counts.labelled, counts.expired)
                 told.append(Coverage(*place, self._lane, *figures, counts.version))
         for place in self._unwritten:
-            store.put(COVERAGE + SEPARATOR.join(place).encode(), at_hand[place].to_bytes())
+            store.put(_key(place), at_hand[place].to_bytes())
             self.open += at_hand[place].resum()
         self._unwritten.clear()
         return told

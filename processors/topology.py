@@ -49,3 +49,14 @@ TOPOLOGY: tuple[Stage, ...] = (
         _monitor,
     ),
 )
+
+
+def owned_inputs(stage: Stage) -> tuple[str, ...]:
+    """Return the inputs of which a stage says what is wrong with a record: it reads them first.
+
+    >>> [owned_inputs(stage) for stage in TOPOLOGY]
+    [('predictions', 'outcomes', 'ticks'), ('pairs', 'coverage')]
+    """
+    earlier = TOPOLOGY[: TOPOLOGY.index(stage)]
+    read_before = {short for other in earlier for short in other.inputs}
+    return tuple(short for short in stage.inputs if short not in read_before)

@@ -17,7 +17,7 @@ from sinks.tables import TABLES, Table
 
 CONNECT_TIMEOUT_S = 3
 QUERY_TIMEOUT_S = 60
-_DRIVER_ERRORS = (ClickHouseError, OSError)
+DRIVER_ERRORS = (ClickHouseError, OSError)
 
 
 class ClickHouseSink:
@@ -66,7 +66,7 @@ class ClickHouseSink:
                 query_retries=0,
                 autogenerate_session_id=False,
             )
-        except _DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error, self._where) from error
 
     def _connected(self) -> Client:
@@ -82,7 +82,7 @@ class ClickHouseSink:
                 "CREATE DATABASE IF NOT EXISTS {name:Identifier}",
                 parameters={"name": self._database},
             )
-        except _DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error, self._where) from error
         finally:
             server.close()
@@ -90,7 +90,7 @@ class ClickHouseSink:
         try:
             for statement in statements():
                 client.command(statement)
-        except _DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:
             raise translated(error, self._where) from error
 
     def write(self, topic: str, events: Sequence[Event], token: str) -> None:
@@ -113,7 +113,7 @@ class ClickHouseSink:
         try:
             client = self._connected()
             client.insert(
-                table.name,
+                self._target(table),
                 columns,
                 column_names=table.columns,
                 column_types=self._types(client, table),
@@ -125,18 +125,22 @@ class ClickHouseSink:
                     "async_insert": 0,
                 },
             )
-        except (*_DRIVER_ERRORS, *VALUE_ERRORS) as error:
+        except (*DRIVER_ERRORS, *VALUE_ERRORS) as error:
             raise translated(error, self._where) from error
+
+    def _target(self, table: Table) -> str:
+        """Return the name of the table that rows go into."""
+        return table.name
 
     def _types(self, client: Client, table: Table) -> Sequence[ClickHouseType]:
         if table.name not in self._column_types:
-            context = client.create_insert_context(table.name, list(table.columns))
+            context = client.create_insert_context(self._target(table), list(table.columns))
             self._column_types[table.name] = context.column_types
         return self._column_types[table.name]
 
     def close(self) -> None:
         """Close the connection; the sink may be used again."""
         if self._client is not None:
-            with suppress(*_DRIVER_ERRORS):
+            with suppress(*DRIVER_ERRORS):
                 self._client.close()
             self._client = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from schemas.errors import RecalibraError, SettingsError, UnavailableError, UserError
 from streams.clickhouse_peer import OK, answer_of
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from sinks.clickhouse import ClickHouseSink
+    from sinks.side_tables import SideTables
+
+S = TypeVar("S", bound="ClickHouseSink")
 
 CONNECT_TIMEOUT_S = 3
 
@@ -74,7 +77,18 @@ def make_sink(clickhouse: ClickHouseSettings) -> "ClickHouseSink":
     """Return a sink that connects when it is first used."""
     from sinks.clickhouse import ClickHouseSink  # its client is slow to import
 
-    return ClickHouseSink(
+    return _made(ClickHouseSink, clickhouse)
+
+
+def make_side_tables(clickhouse: ClickHouseSettings) -> "SideTables":
+    """Return tables beside the sink's own."""
+    from sinks.side_tables import SideTables
+
+    return _made(SideTables, clickhouse)
+
+
+def _made(kind: type[S], clickhouse: ClickHouseSettings) -> S:
+    return kind(
         host=str(clickhouse.host),
         port=clickhouse.port,
         username=clickhouse.username,

@@ -98,10 +98,12 @@ class KafkaLaneLog:
         client: dict[str, Any],
         note: Callable[[], str] = str,
         progress: Progress = unseen,
+        transaction_timeout_ms: int = TRANSACTION_TIMEOUT_MS,
     ) -> None:
         self._address = address
         self._client = client
         self._note, self._progress = note, progress
+        self._transaction_timeout_ms = transaction_timeout_ms
 
     def fence(self) -> None:
         """Take the transactional id over; a commit of its last owner now fails."""
@@ -109,7 +111,7 @@ class KafkaLaneLog:
             self._client
             | {
                 "transactional.id": f"{self._address.group}-{self._address.partition}",
-                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                "transaction.timeout.ms": self._transaction_timeout_ms,
                 "linger.ms": 5,
                 "compression.type": "lz4",
                 "queue.buffering.max.messages": 1_000_000,

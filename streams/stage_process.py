@@ -13,7 +13,7 @@ import sys
 import time
 from functools import partial
 
-from processors.topology import TOPOLOGY
+from processors.topology import TOPOLOGY, owned_inputs
 from schemas.errors import RecalibraError, SettingsError, UnavailableError, UserError
 from schemas.topics import TOPICS
 from streams.addresses import kafka_resolved, resolved
@@ -45,18 +45,14 @@ def make_stage(name: str, settings: Settings, number: int = 1) -> StageApp:
 
         inputs = tuple(TOPICS)
         return StageApp(name, inputs, owned, make_processor, codec, settings, number=number)
-    read_before: set[str] = set()
     for stage in TOPOLOGY:
-        # Of several readers of a topic the first says what is wrong with a record.
-        owned = tuple(short for short in stage.inputs if short not in read_before)
-        read_before |= set(stage.inputs)
         if stage.name == name:
             # Made once for nothing: what is slow to import is imported before events wait for it.
             stage.make_processor(codec, options, 0)
             return StageApp(
                 name,
                 stage.inputs,
-                owned,
+                owned_inputs(stage),
                 partial(stage.make_processor, codec, options),
                 codec,
                 settings,

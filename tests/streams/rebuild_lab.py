@@ -1,0 +1,164 @@
+"""A lab whose results are in ClickHouse, and rebuilds of it by the command line."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from confluent_kafka import Consumer, TopicPartition
+from pipeline_lab import CODEC, PipelineLab, await_that
+from test_pipeline import mixed_events
+
+from processors.topology import TOPOLOGY
+from schemas.errors import UserError
+from schemas.events import AssayContext, Outcome, Prediction
+from schemas.topics import TOPICS, topic_name
+from sinks.ddl import names
+from streams import changelog
+from streams.addresses import as_environment
+from streams.kafka_access import changelog_name, client_settings
+from streams.lane_store import LaneStore
+from streams.rebuild_access import refuse_running
+
+# A stage that is quiet says what it held back within 0.3 s.
+LOOKS = 5
+DAY_US = 86_400_000_000
+COMMAND = [sys.executable, "-m", "streams.cli", "rebuild"]
+
+
+def every_kind() -> list[Prediction | Outcome]:
+    """Revised, retracted, doubled and late events, one conflict, and units that do not fit."""
+    now_us = time.time_ns() // 1_000
+    any_context = AssayContext()
+    made_at = now_us - 500 * DAY_US
+    old = Prediction("old", 0, False, "MX", "a", any_context, "net", "1", 1.0, predicted_at=made_at)
+    late = Outcome("late", 0, False, "MX", "a", any_context, 2.0, measured_at=now_us)
+    taken_back = late._replace(event_id="late, taken back")
+    weighed = Prediction("kg", 0, False, "MU", "a", any_context, "net", "1", 1.0, unit="kg")
+    return [
+        *mixed_events(),
+        old,
+        late,
+        taken_back,
+        taken_back._replace(revision=1, retracted=True),
+        old._replace(value=7.0),
+        weighed,
+        Outcome("uM", 0, False, "MU", "a", any_context, 2.0, unit="uM", measured_at=now_us),
+    ]
+
+
+def settled(lab: PipelineLab) -> None:
+    """Run every stage until all input is worked off and nothing moves any more."""
+    inputs = {stage.name: stage.inputs for stage in TOPOLOGY} | {"sink": tuple(TOPICS)}
+    seen: list[int] = []
+
+    def still() -> bool:
+        seen.append(sum(lab.end(short) for short in TOPICS))
+        if len(seen) < LOOKS or len(set(seen[-LOOKS:])) > 1:
+            return False
+        lasts = {
+            (short, partition): offset
+            for short in TOPICS
+            for partition, offset, *_ in sorted(lab.committed(short))
+        }
+        return all(reached(lab, stage, lasts, shorts) for stage, shorts in inputs.items())
+
+    with lab.stages(*inputs) as running:
+        await_that(still, running)
+    await_still(lab, *inputs)
+
+
+def reached(
+    lab: PipelineLab, stage: str, lasts: dict[tuple[str, int], int], shorts: tuple[str, ...]
+) -> bool:
+    """Whether a stage has committed past the last record of every input."""
+    consumer = Consumer(client_settings(lab.settings.kafka) | {"group.id": f"{lab.prefix}-{stage}"})
+    try:
+        asked = {
+            TopicPartition(topic_name(lab.prefix, short), partition): last
+            for (short, partition), last in lasts.items()
+            if short in shorts
+        }
+        told = consumer.committed(list(asked), timeout=10)
+        return all(at.offset > asked[TopicPartition(at.topic, at.partition)] for at in told)
+    finally:
+        consumer.close()
+
+
+def views(lab: PipelineLab) -> dict[str, list[str]]:
+    """All rows of every view."""
+    return {name: sorted(map(repr, lab.ask(f"SELECT * FROM {name}"))) for name in names("views")}
+
+
+def await_still(lab: PipelineLab, *stages: str) -> None:
+    """Wait until no worker of the stages is in its group any more."""
+
+    def still() -> bool:
+        try:
+            refuse_running(lab.settings, stages)
+        except UserError:
+            return False
+        return True
+
+    await_that(still)
+
+
+def start_rebuild(lab: PipelineLab, *words: str) -> "subprocess.Popen[str]":
+    """Start the command."""
+    return subprocess.Popen(
+        [*COMMAND, *words, "--yes", "--json"],
+        env={**os.environ, **as_environment(lab.settings)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def rebuild(lab: PipelineLab, *words: str) -> list[dict[str, Any]]:
+    """Run the command; return what it says."""
+    out, err = (process := start_rebuild(lab, *words)).communicate(timeout=120)
+    assert process.returncode == 0, err
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def state(lab: PipelineLab, stage: str, folder: Path) -> dict[tuple[int, bytes], object]:
+    """All of a stage's state as its changelog has it, by lane and key.
+
+    Left out is what hangs on how the inputs came beside one another and says nothing by itself: how
+    deadlines lie in lists, the standing of a retracted prediction, how often coverage was told, and
+    how the last change of a series was numbered.
+    """
+    found: dict[tuple[int, bytes], object] = {}
+    for partition in range(lab.settings.kafka.partitions):
+        store = LaneStore(folder / uuid.uuid4().hex, time.time_ns() // 1_000)
+        topic = changelog_name(lab.prefix, stage)
+        changelog.restore(store, topic, partition, client_settings(lab.settings.kafka))
+        for key, value in store.scan(b""):
+            said = (_of_join if stage == "join" else _of_monitor)(key, value)
+            if said is not None:
+                found[partition, key] = said
+        found[partition, b"offsets"] = store.offsets
+        store.close()
+    return found
+
+
+def _of_join(key: bytes, value: bytes) -> object:
+    if key.startswith(b"e"):
+        return None
+    if key.startswith(b"c"):
+        return value[:24]
+    if key.startswith(b"p") and CODEC.decode(value[1:], Prediction).retracted:
+        return value[1:]
+    return value
+
+
+def _of_monitor(key: bytes, value: bytes) -> object:
+    if not key.startswith(b"s"):
+        return value
+    changed, _sequence, *rest = msgspec.msgpack.decode(value[2:])
+    return value[:2], changed, rest
