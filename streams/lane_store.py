@@ -12,6 +12,7 @@ from sortedcontainers import SortedDict
 from processors.store import Store, after_prefix
 from schemas.errors import RefusedStateError, UnavailableError
 from streams.kafka_access import DELETE_RETENTION_MS
+from streams.store_memory import StoreMemory
 
 # The layout of all that a lane keeps, in its store and in its changelog: the records of the lane
 # and of the processors. Versions 1 and 2 were never released.
@@ -55,19 +56,20 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def _open_copy(folder: Path, now_us: int) -> tuple[Rdict, Path]:
+def _open_copy(folder: Path, now_us: int, memory: StoreMemory | None) -> tuple[Rdict, Path]:
     """Open the first copy of the store that no other process holds; one that is too old is left."""
     failure: Exception | None = None
+    options = Options(raw_mode=True) if memory is None else memory.options()
     for number in range(COPIES_MAX):
         path = folder / str(number)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            db = Rdict(str(path), Options(raw_mode=True))
+            db = Rdict(str(path), options)
             if not _is_too_old(db, path, now_us):
                 return db, path
             db.close()
             Rdict.destroy(str(path))
-            return Rdict(str(path), Options(raw_mode=True)), path
+            return Rdict(str(path), options), path
         except Exception as error:  # rocksdict raises plain Exception
             if f"{path}/LOCK" not in str(error):
                 raise
@@ -128,13 +130,20 @@ class LaneStore:
     `now_us` is the caller's clock in microseconds since 1970. A copy that another process has
     locked is left alone and the next one opened, to be restored from the changelog. A copy that
     was last current longer ago than UNUSED_MAX_US is deleted: what was removed since may be removed
-    from the changelog, too, and would come back.
+    from the changelog, too, and would come back. `memory` is shared with other stores of the
+    process; None: RocksDB's defaults.
 
     Raises RefusedStateError for another state version, or when every copy is in use.
     """
 
-    def __init__(self, folder: Path, now_us: int, free_min_bytes: int = 0) -> None:
-        self._db, self.path = _open_copy(folder, now_us)
+    def __init__(
+        self,
+        folder: Path,
+        now_us: int,
+        free_min_bytes: int = 0,
+        memory: StoreMemory | None = None,
+    ) -> None:
+        self._db, self.path = _open_copy(folder, now_us, memory)
         self._pending: SortedDict[bytes, bytes | None] = SortedDict()
         self._free_min_bytes = free_min_bytes
         if not self.changelog_position:

@@ -29,6 +29,7 @@ from streams.lane_task import LaneTask
 from streams.logs import tell_user
 from streams.settings import Settings
 from streams.stage_watch import StageWatch
+from streams.store_memory import StoreMemory
 from streams.transport import BlockConsumer, BlockTransport
 from streams.whole_assignor import WholeAssignor
 from streams.worker_name import WorkerName
@@ -82,6 +83,7 @@ class StageApp:
         worker = WorkerName.of_this_process(name, number)
         self._settings, self._make_processor, self._codec = settings, make_processor, codec
         self._tick_interval_s = settings.streams.tick_interval_s if ticking else None
+        self._memory = StoreMemory(settings.streams.store_memory_mb)
         self._tasks: dict[int, LaneTask] = {}
         self._opening: list[Lane] = []
         # How long the agent has waited for room in the queue of a lane.
@@ -261,7 +263,7 @@ class StageApp:
             processor,
             self._codec,
             lane_log,
-            lambda now_us: LaneStore(folder, now_us, free_min_bytes),
+            lambda now_us: LaneStore(folder, now_us, free_min_bytes, self._memory),
             wall_clock_us,
             self._tick_interval_s,
         )
