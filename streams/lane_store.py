@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from rocksdict import Options, Rdict, WriteBatch
-from sortedcontainers import SortedDict
 
 from processors.store import Store, after_prefix
 from schemas.errors import RefusedStateError, UnavailableError
 from streams.kafka_access import DELETE_RETENTION_MS
+from streams.pending_changes import PendingChanges
 from streams.store_memory import StoreMemory
 
 # The layout of all that a lane keeps, in its store and in its changelog: the records of the lane
@@ -144,7 +144,7 @@ class LaneStore:
         memory: StoreMemory | None = None,
     ) -> None:
         self._db, self.path = _open_copy(folder, now_us, memory)
-        self._pending: SortedDict[bytes, bytes | None] = SortedDict()
+        self._pending = PendingChanges()
         self._free_min_bytes = free_min_bytes
         if not self.changelog_position:
             batch = WriteBatch(raw_mode=True)
@@ -173,9 +173,8 @@ class LaneStore:
         self, prefix: bytes, *, start: bytes = b"", reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
         """Yield the pairs under a prefix in key order, pending changes included."""
-        end = after_prefix(prefix) or None
         first = max(prefix, start)
-        pending = self._pending.irange(first, end, inclusive=(True, False), reverse=reverse)
+        pending = self._pending.keys_between(first, after_prefix(prefix), reverse)
         ahead = next(pending, None)
         for key, value in self._scan_db(prefix, first, reverse):
             while ahead is not None and (ahead > key if reverse else ahead < key):
@@ -221,8 +220,7 @@ class LaneStore:
 
     def pending(self) -> list[tuple[bytes, bytes | None]]:
         """Return what the open checkpoint changed; a None value is a removal."""
-        # Not by the order of keys, which would cost more than it is worth.
-        return list(dict.items(self._pending))
+        return self._pending.items()
 
     @property
     def offsets(self) -> bytes | None:

@@ -19,7 +19,7 @@ BLOCKS_WAITING_MAX = 2
 PART_RECORDS_MAX = 500
 LOOKS_AT_THE_CLOCK_EVERY_S = 3600.0
 # Checkpoints that are slow come seldom: each costs the same for many events as for few.
-PAUSE_PER_CHECKPOINT = 4.0
+PAUSE_PER_CHECKPOINT = 8.0
 CHECKPOINT_PAUSE_MAX_S = 2.0
 # Past the time-out of a transaction (15 s) a commit that has not answered never will.
 COMMIT_STUCK_S = 20.0
@@ -29,7 +29,7 @@ class LaneTask:
     """Works one lane's blocks off and closes its checkpoints; the lane runs in a thread of `pool`.
 
     A checkpoint is made when the interval is over and something was taken (under load the interval
-    is longer, so that checkpoints take a fifth of the time at most), when there was no block
+    is longer, so that checkpoints take a ninth of the time at most), when there was no block
     for `quiet_after_s`, when a tick is due, and between any two blocks while the lane has work
     of its own; with no block waiting that work is done without a pause.
     """
