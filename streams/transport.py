@@ -14,17 +14,23 @@ from faust.types import TP
 
 from streams.blocks import Block
 
+# The broker collects what comes in a moment: a fetch costs the same for one record as for many.
+FETCH_MIN_BYTES = 32_768
+FETCH_MAX_WAIT_MS = 60
 # (topic, partition) → next offset of the lane that reads it.
 NextOffsets = Callable[[], dict[tuple[str, int], int]]
 
 
 class BlockConsumerThread(driver.AIOKafkaConsumerThread):
-    """Makes the one consumer of a worker read committed records only."""
+    """Makes the one consumer of a worker read committed records only, and not one by one."""
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        # Faust sets this under its own exactly_once only; it is read when the consumer starts.
+        # Faust sets this under its own exactly_once only; it is read when the consumer starts, and
+        # so are the other two, which Faust does not let through.
         consumer._isolation_level = "read_committed"
+        consumer._fetch_min_bytes = FETCH_MIN_BYTES
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         return consumer
 
 
