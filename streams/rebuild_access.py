@@ -1,17 +1,25 @@
 """What a rebuild needs before it begins: the services, stages that stand still, whole topics."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from schemas.errors import UnavailableError, UserError
 from schemas.topics import topic_name
 from streams.addresses import kafka_resolved, resolved, running_stack, with_stack
-from streams.kafka_access import ADMIN_TIMEOUT_S, client_settings
+from streams.kafka_access import ADMIN_TIMEOUT_S, LOOK_EVERY_S, client_settings
 from streams.local.stack import LocalStack
 from streams.settings import KafkaSettings, Settings
+
+# What a broker says of a group for some seconds after its start.
+LOOKS_FOR_GROUP = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
 
 
 @contextmanager
@@ -44,19 +52,32 @@ def services(
 def refuse_running(settings: Settings, stages: Iterable[str]) -> None:
     """Raise UserError when a stage's group has members, UnavailableError when Kafka is away."""
     kafka = settings.kafka
-    groups = {f"{kafka.topic_prefix}-{stage}": stage for stage in stages}
     admin = AdminClient(client_settings(kafka))
-    try:
-        told = admin.describe_consumer_groups(list(groups), request_timeout=ADMIN_TIMEOUT_S)
-        running = [groups[name] for name, found in told.items() if found.result().members]
-    except KafkaException as error:
-        raise _away(kafka, error) from error
+    running = [
+        stage for stage in stages if _has_members(admin, kafka, f"{kafka.topic_prefix}-{stage}")
+    ]
     if running:
         raise UserError(
             f"{' and '.join(running)} must not run meanwhile: stop every worker, and `recalibra "
             "up` with Ctrl-C (what is needed of a local stack is started without its stages); a "
             f"worker that was killed counts for {settings.streams.session_timeout_s:g} s more"
         )
+
+
+def _has_members(admin: AdminClient, kafka: KafkaSettings, group: str) -> bool:
+    """Return whether a group has members; a broker that still looks for it is asked again."""
+    deadline = time.monotonic() + ADMIN_TIMEOUT_S
+    while True:
+        try:
+            told = admin.describe_consumer_groups([group], request_timeout=ADMIN_TIMEOUT_S)
+            return bool(told[group].result().members)
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code == KafkaError.GROUP_ID_NOT_FOUND:
+                return False
+            if code not in LOOKS_FOR_GROUP or time.monotonic() > deadline:
+                raise _away(kafka, error) from error
+            time.sleep(LOOK_EVERY_S)
 
 
 def refuse_removed(kafka: KafkaSettings, short_names: Iterable[str]) -> None:

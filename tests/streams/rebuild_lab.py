@@ -2,10 +2,13 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from test_pipeline import mixed_events
 from processors.topology import TOPOLOGY
 from schemas.errors import UserError
 from schemas.events import AssayContext, Outcome, Prediction
-from schemas.topics import TOPICS, topic_name
+from schemas.topics import TOPICS, join_key, partition_of, topic_name
 from sinks.ddl import names
 from streams import changelog
 from streams.addresses import as_environment
@@ -28,12 +31,14 @@ from streams.rebuild_access import refuse_running
 # A stage that is quiet says what it held back within 0.3 s.
 LOOKS = 5
 DAY_US = 86_400_000_000
+# One time for all calls, so that each gives equal events.
+NOW_US = time.time_ns() // 1_000
 COMMAND = [sys.executable, "-m", "streams.cli", "rebuild"]
 
 
 def every_kind() -> list[Prediction | Outcome]:
-    """Revised, retracted, doubled and late events, one conflict, and units that do not fit."""
-    now_us = time.time_ns() // 1_000
+    """Revised, retracted, doubled and late events, a conflict, units that do not fit, a drift."""
+    now_us = NOW_US
     any_context = AssayContext()
     made_at = now_us - 500 * DAY_US
     old = Prediction("old", 0, False, "MX", "a", any_context, "net", "1", 1.0, predicted_at=made_at)
@@ -49,7 +54,24 @@ def every_kind() -> list[Prediction | Outcome]:
         old._replace(value=7.0),
         weighed,
         Outcome("uM", 0, False, "MU", "a", any_context, 2.0, unit="uM", measured_at=now_us),
+        *_drift(now_us - 10 * DAY_US),
     ]
+
+
+def _drift(start_us: int) -> Iterator[Prediction | Outcome]:
+    """Yield pairs of one model whose errors move by ten of their SD halfway.
+
+    All are of one lane, so that they come in their order.
+    """
+    rng = random.Random(3)
+    one_lane = (m for m in map("D{}".format, count()) if partition_of(join_key(m, "drift"), 4) == 0)
+    for i, molecule in enumerate(islice(one_lane, 160)):
+        at = start_us + i * 1_000_000
+        context, value = AssayContext(), rng.gauss(5, 1) + (10 if i >= 80 else 0)
+        yield Prediction(
+            f"dp{i}", 0, False, molecule, "drift", context, "net", "1", value, predicted_at=at
+        )
+        yield Outcome(f"do{i}", 0, False, molecule, "drift", context, 5.0, measured_at=at + 1)
 
 
 def settled(lab: PipelineLab) -> None:
@@ -131,7 +153,7 @@ def state(lab: PipelineLab, stage: str, folder: Path) -> dict[tuple[int, bytes],
 
     Left out is what hangs on how the inputs came beside one another and says nothing by itself: how
     deadlines lie in lists, the standing of a retracted prediction, how often coverage was told, and
-    how the last change of a series was numbered.
+    how the last change of a series or an alert was numbered.
     """
     found: dict[tuple[int, bytes], object] = {}
     for partition in range(lab.settings.kafka.partitions):
@@ -158,6 +180,9 @@ def _of_join(key: bytes, value: bytes) -> object:
 
 
 def _of_monitor(key: bytes, value: bytes) -> object:
+    if key.startswith(b"a"):
+        opened, alert, own_reference = msgspec.msgpack.decode(value)
+        return opened, alert and [alert[0], *alert[2:]], own_reference
     if not key.startswith(b"s"):
         return value
     changed, _sequence, *rest = msgspec.msgpack.decode(value[2:])
