@@ -27,8 +27,9 @@ from schemas.topics import SEPARATOR, canonical, monitor_key
 
 # How far back a cause is looked for.
 CAUSE_ROWS_MAX = 2_000
-# So many series are told of with one checkpoint.
-SERIES_AT_ONCE = 25
+# So many series are told of with one checkpoint: under load, and when no input waits.
+SERIES_AT_ONCE = 10
+SERIES_AT_ONCE_QUIET = 50
 
 
 class Monitor:
@@ -119,11 +120,11 @@ class Monitor:
         and `working` tells whether some are left.
         """
         published: list[Event] = []
-        told, left = 0, False
+        told, left, at_once = 0, False, SERIES_AT_ONCE_QUIET if quiet else SERIES_AT_ONCE
         for series, waited in self._series.waiting(store).items():
             state = self._series.get(series, store)
             if quiet or is_due(state.changed, state.n, waited):
-                if told == SERIES_AT_ONCE:
+                if told == at_once:
                     left = True
                     break
                 told += 1

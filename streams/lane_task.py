@@ -28,8 +28,8 @@ COMMIT_STUCK_S = 20.0
 class LaneTask:
     """Works one lane's blocks off and closes its checkpoints; the lane runs in a thread of `pool`.
 
-    A checkpoint is made when the interval is over and something was taken (under load the interval
-    is longer, so that checkpoints take a ninth of the time at most), when there was no block
+    A checkpoint is made when the interval is over and something was taken (while blocks wait it is
+    longer, so that checkpoints take a ninth of the time at most), when there was no block
     for `quiet_after_s`, when a tick is due, and between any two blocks while the lane has work
     of its own; with no block waiting that work is done without a pause.
     """
@@ -41,7 +41,7 @@ class LaneTask:
         self._pool = pool
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._due_at = 0.0
+        self._due_at = self._due_under_load_at = 0.0
         # For those who watch: since when a call into the lane runs, by the monotonic clock, and
         # what the lane waits for, as a sentence.
         self.calling_since_s: float | None = None
@@ -80,7 +80,7 @@ class LaneTask:
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
         quiet_after_s = self._settings.quiet_after_s
-        self._due_at = clock() + self._settings.checkpoint_interval_s
+        self._due_at = self._due_under_load_at = clock() + self._settings.checkpoint_interval_s
         quiet_at = clock() + quiet_after_s
         while not self._stopping.is_set():
             idle_s = self._idle_s(self._due_at - clock(), quiet_at - clock())
@@ -89,7 +89,8 @@ class LaneTask:
                 await self._take(block)
                 quiet_at = clock() + quiet_after_s
             quiet = block is None and self.blocks.empty() and clock() >= quiet_at
-            if quiet or self.lane.due or clock() >= self._due_at:
+            due_at = self._due_at if self.blocks.empty() else self._due_under_load_at
+            if quiet or self.lane.due or clock() >= due_at:
                 await self._checkpoint(quiet)
 
     async def _take(self, block: Block) -> None:
@@ -98,7 +99,7 @@ class LaneTask:
         for part in block.parts(PART_RECORDS_MAX):
             if self._stopping.is_set():  # the next owner reads the rest
                 return
-            if clock() >= self._due_at:
+            if clock() >= self._due_under_load_at:
                 await self._checkpoint(quiet=False)
             await self._call(self.lane.take, part)
 
@@ -141,9 +142,10 @@ class LaneTask:
             began_at = clock()
             try:
                 await self._watched(self._call(self.lane.checkpoint, quiet))
-                took_s = min(clock() - began_at, CHECKPOINT_PAUSE_MAX_S / PAUSE_PER_CHECKPOINT)
-                pause_s = max(self._settings.checkpoint_interval_s, PAUSE_PER_CHECKPOINT * took_s)
-                self._due_at = clock() + pause_s
+                now, interval_s = clock(), self._settings.checkpoint_interval_s
+                pause_s = min(PAUSE_PER_CHECKPOINT * (now - began_at), CHECKPOINT_PAUSE_MAX_S)
+                self._due_at = now + interval_s
+                self._due_under_load_at = now + max(interval_s, pause_s)
                 self.waits_for = None
                 return
             except UnavailableError as error:

@@ -34,6 +34,7 @@ GARBAGE_OBJECTS_MIN = 100_000
 
 def make_stage(name: str, settings: Settings, number: int = 1) -> StageApp:
     """Return the stage of a name; raises SettingsError for an unknown one."""
+    settings = _paced(settings, name)
     codec = make_codec(settings.registry)
     options = settings.core.options()
     if name == "sink":
@@ -60,6 +61,15 @@ def make_stage(name: str, settings: Settings, number: int = 1) -> StageApp:
                 number=number,
             )
     raise SettingsError(f"there is no stage {name!r}")
+
+
+def _paced(settings: Settings, name: str) -> Settings:
+    """Return the settings with the interval of a stage; what another stage reads comes sooner."""
+    outputs = {short for stage in TOPOLOGY if stage.name == name for short in stage.outputs}
+    if any(outputs & set(stage.inputs) for stage in TOPOLOGY if stage.name != name):
+        return settings
+    paced = {"checkpoint_interval_s": settings.streams.summary_interval_s}
+    return settings.model_copy(update={"streams": settings.streams.model_copy(update=paced)})
 
 
 def _await_topics(settings: Settings, stage: str) -> None:
