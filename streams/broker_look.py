@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from confluent_kafka import (
+    Consumer,
     ConsumerGroupState,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
+    TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
 
@@ -191,12 +192,17 @@ class Broker:
         self, group_id: str, places: list[Place], deadline_s: float
     ) -> tuple[dict[Place, int], dict[int, Note]]:
         """Return a group's next offsets, and the newest note of each lane."""
-        asked = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group_id)], request_timeout=_left(deadline_s)
-        )
+        # Never subscribed: it only asks. The admin client's own call ends the process when a group's
+        # coordinator is not there yet (librdkafka 2.16).
+        asker = Consumer(self._client | {"group.id": group_id})
+        try:
+            asked = [TopicPartition(topic, partition) for topic, partition in places]
+            told = asker.committed(asked, timeout=_left(deadline_s))
+        finally:
+            asker.close()
         committed: dict[Place, int] = {}
         notes: dict[int, Note] = {}
-        for at in asked[group_id].result().topic_partitions:
+        for at in told:
             if at.offset >= 0:
                 committed[at.topic, at.partition] = at.offset
                 note = Note.from_text(at.metadata)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import pandas as pd
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from fault_input import CODEC
 
@@ -50,6 +50,9 @@ class Observer:
             "reconnect.backoff.max.ms": 500,
         }
         self._admin = AdminClient(self._client)
+        # Never subscribed: they only ask.
+        groups = [f"{self._prefix}-{stage}" for stage in INPUTS]
+        self._askers = {group: Consumer(self._client | {"group.id": group}) for group in groups}
         self._topics = [topic_name(self._prefix, short) for short in TOPICS]
         self._topics += [changelog_name(self._prefix, stage) for stage in stage_names()]
 
@@ -126,11 +129,15 @@ class Observer:
 
     def _committed(self, stage: str) -> dict[tuple[str, int], int]:
         group = f"{self._prefix}-{stage}"
-        asked = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], require_stable=True
-        )
-        told = asked[group].result(ASK_TIMEOUT_S).topic_partitions
-        return {(at.topic, at.partition): at.offset for at in told}
+        places = [
+            TopicPartition(topic_name(self._prefix, short), partition)
+            for short in INPUTS[stage]
+            for partition in range(self._settings.kafka.partitions)
+        ]
+        # The admin client's own call ends the process when a group's coordinator is not there yet
+        # (librdkafka 2.16).
+        told = self._askers[group].committed(places, timeout=ASK_TIMEOUT_S)
+        return {(at.topic, at.partition): at.offset for at in told if at.offset >= 0}
 
     def far_behind(self, ends: dict[tuple[str, int], int]) -> bool:
         """Return whether a stage has more before it than markers, so that a look is too early."""
