@@ -69,10 +69,23 @@ def _named(only: str | None) -> list[str]:
 @click.option("--events", type=click.IntRange(1_000, 50_000_000), help="Size of the input.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the input.")
 @click.option("--only", help="Engines, comma separated; the results are not kept then.")
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    help="Processes of each stage in this project's pipeline; with more than one the results are "
+    "not kept.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, no table.")
 @click.option("--keep", is_flag=True, help="Leave logs, topics and stores, and say where.")
 def main(
-    small: bool, events: int | None, seed: int, only: str | None, as_json: bool, keep: bool
+    small: bool,
+    events: int | None,
+    seed: int,
+    only: str | None,
+    workers: int,
+    as_json: bool,
+    keep: bool,
 ) -> None:
     """Measure this project beside other engines: same broker, same topics, own processes.
 
@@ -84,6 +97,7 @@ def main(
       make bench BENCH="--small"
       make bench BENCH="--only recalibra,ceiling --events 100000"
       make bench BENCH="--json --seed 7"
+      make bench BENCH="--only recalibra --workers 3"
     """
     logging.basicConfig(level=logging.ERROR)
     count = events or (SMALL_EVENTS if small else DEFAULT_EVENTS)
@@ -99,7 +113,7 @@ def main(
 
     try:
         with until_stopped(tidy), Progress() as progress:
-            bench = Bench(folder, count, seed, progress.say, progress.done)
+            bench = Bench(folder, count, seed, progress.say, progress.done, workers)
             results = bench.run(wanted)
             cost_us = decode_us(seed)
             finished = True
@@ -108,7 +122,7 @@ def main(
     if not finished:
         sys.exit(130)
     found = report.as_json(results, seed, cost_us, datetime.now(UTC))
-    if not wanted:
+    if not wanted and workers == 1:
         report.write(found)
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))

@@ -7,13 +7,14 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from confluent_kafka import KafkaException
 
 import benchmarks.engines
 from benchmarks.engine import REPOSITORY, Engine, PairKey, Place, decoder
+from benchmarks.engines.recalibra import Recalibra
 from benchmarks.kafka_side import PARTITIONS, Broker, Message, encoded
 from benchmarks.measure import Measurement, Result, Say, Work, version_of
 from benchmarks.oracle import TruePair, pairs_of
@@ -60,7 +61,7 @@ class Bench:
     """A run over `count` events with a seed, everything of it below `folder`.
 
     `say` is told what is being done, in one line that the next one may overwrite; `done` is given
-    every result as it comes.
+    every result as it comes. `workers` share this project's pipeline.
     """
 
     folder: Path
@@ -68,6 +69,7 @@ class Bench:
     seed: int
     say: Say
     done: Callable[[str, Result], None]
+    workers: int = 1
     _inputs: dict[str, _Input] = field(default_factory=dict, init=False)
     _loaded: set[str] = field(default_factory=set, init=False)
     _codec: Codec = field(default_factory=lambda: Codec(SchemaTable()), init=False)
@@ -86,6 +88,8 @@ class Bench:
                     if benchmark != "join" and engine is engines_of("join").get(name) and before:
                         reached[name] = before
                         continue
+                    if benchmark != "join" and isinstance(engine, Recalibra):
+                        engine = replace(engine, workers=self.workers)
                     reached[name] = self._measured(benchmark, engine, broker, stack)
                     self.done(benchmark, reached[name])
         return results

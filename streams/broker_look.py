@@ -192,7 +192,7 @@ class Broker:
         self, group_id: str, places: list[Place], deadline_s: float
     ) -> tuple[dict[Place, int], dict[int, Note]]:
         """Return a group's next offsets, and the newest note of each lane."""
-        # Never subscribed: it only asks. The admin client's own call ends the process when a group's
+        # Never subscribed: it only asks. The admin client's call ends the process when a group's
         # coordinator is not there yet (librdkafka 2.16).
         asker = Consumer(self._client | {"group.id": group_id})
         try:

@@ -30,10 +30,14 @@ PAIRS_AT_REST = """
 
 @dataclass(frozen=True)
 class Recalibra:
-    """Some of the stages, one process each; with the sink, results are what it has written."""
+    """Some of the stages; with the sink, results are what it has written.
+
+    Each stage has `workers` processes.
+    """
 
     stages: Sequence[str]
     name: str = "recalibra"
+    workers: int = 1
     shape: str = "full"
     note: str = ""
     distribution: str = "recalibra"
@@ -45,7 +49,7 @@ class Recalibra:
         settings = _settings(place)
         if "sink" in self.stages:
             ensure_tables(settings.clickhouse)
-        return _Stages(self.stages, settings, log_path.parent)
+        return _Stages(self.stages, self.workers, settings, log_path.parent)
 
     def output_topic(self, place: Place) -> str | None:
         """Return the topic of pairs."""
@@ -96,10 +100,12 @@ def _pairs_at_rest(settings: Settings) -> Iterator[WrittenPair]:
 class _Stages:
     """Stage processes that may not end: one that starts again would be measured twice."""
 
-    def __init__(self, stages: Sequence[str], settings: Settings, log_dir: Path) -> None:
+    def __init__(
+        self, stages: Sequence[str], workers: int, settings: Settings, log_dir: Path
+    ) -> None:
         self._ended: list[str] = []
         self._supervisor = Supervisor(
-            stages, 1, as_environment(settings), log_dir, self._ended.append
+            stages, workers, as_environment(settings), log_dir, self._ended.append
         )
         self._supervisor.start()
 
