@@ -20,8 +20,8 @@ KINDS: dict[type[Prediction] | type[Outcome], bytes] = {Prediction: b"p", Outcom
 TYPES: dict[bytes, type[Prediction] | type[Outcome]] = {v: k for k, v in KINDS.items()}
 # Groups with more events are read from the store whenever they are asked for.
 GROUP_EVENTS_MAX = 1_000
-# What was not asked for while so many others came is no longer at hand.
-EVENTS_AT_HAND_MAX = 10_000
+# What was not asked for while so many bytes of others came is no longer at hand.
+BYTES_AT_HAND_MAX = 2_000_000
 
 
 class Kept(NamedTuple):
@@ -32,25 +32,24 @@ class Kept(NamedTuple):
 
 
 class _Group:
-    """All events under one join key, by their ids."""
+    """All events under one join key, by their ids; `size` is what their records came to."""
 
-    __slots__ = ("outcomes", "predictions")
+    __slots__ = ("outcomes", "predictions", "size")
 
     def __init__(self) -> None:
         self.predictions: dict[str, Kept] = {}
         self.outcomes: dict[str, Outcome] = {}
+        self.size = 0
 
     def __len__(self) -> int:
         return len(self.predictions) + len(self.outcomes)
 
-    def add(self, event: Prediction | Outcome, standing: int) -> int:
-        """Put an event in; return by how many the group has grown."""
-        before = len(self)
+    def add(self, event: Prediction | Outcome, standing: int, size: int) -> None:
+        self.size += size
         if isinstance(event, Prediction):
             self.predictions[event.event_id] = Kept(event, standing)
         else:
             self.outcomes[event.event_id] = event
-        return len(self) - before
 
 
 def prefix(key: bytes, event_type: type[Prediction] | type[Outcome] | None = None) -> bytes:
@@ -103,7 +102,7 @@ class JoinRecords:
         # None stands for a group that is too large.
         self._young: dict[bytes, _Group | None] = {}
         self._old: dict[bytes, _Group | None] = {}
-        self._events_at_hand = 0
+        self._bytes_at_hand = 0
 
     def encode(self, event: Prediction | Outcome) -> bytes:
         """Return an event as its record holds it.
@@ -163,7 +162,8 @@ class JoinRecords:
         """Keep an event, `encoded` by `encode`, in a standing."""
         group = self._group(key, store)
         if group is not None:
-            self._events_at_hand += group.add(event, standing)
+            group.add(event, standing, len(encoded))
+            self._bytes_at_hand += len(encoded)
             if len(group) > GROUP_EVENTS_MAX:
                 self._young[key] = None
         store.put(record_key(event, key), bytes((standing,)) + encoded)
@@ -189,11 +189,11 @@ class JoinRecords:
         return self._young[key]
 
     def _keep(self, key: bytes, group: _Group | None) -> None:
-        if self._events_at_hand > EVENTS_AT_HAND_MAX:
+        if self._bytes_at_hand > BYTES_AT_HAND_MAX:
             self._young, self._old = {}, self._young
-            self._events_at_hand = 0
+            self._bytes_at_hand = 0
         self._young[key] = group
-        self._events_at_hand += 1 if group is None else 1 + len(group)
+        self._bytes_at_hand += len(key) + (0 if group is None else group.size)
 
     def _load(self, keys: Iterable[bytes], store: Store) -> None:
         groups: dict[bytes, _Group | None] = {}
@@ -208,7 +208,7 @@ class JoinRecords:
         for event_type, some in found.items():
             events = self._codec.decode_all([value[1:] for _, value in some], event_type)
             for (group, value), event in zip(some, events, strict=True):
-                group.add(event, value[0])
+                group.add(event, value[0], len(value))
         for key, loaded in groups.items():
             self._keep(key, loaded)
 

@@ -3,12 +3,14 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_pairing_oracle import CODEC, AnyEvent, LivePair, live_pairs
 
+from processors import join_records
 from processors.join import Join
 from processors.options import DAY_US, Options
 from processors.store import MemoryStore
@@ -139,6 +141,29 @@ def test_pairs_made_piece_by_piece_are_those_of_the_batch(
     outcomes_at_once: int, events: list[AnyEvent]
 ) -> None:
     assert as_oracle(live(joined(events, outcomes_at_once))) == expected_of(events)
+
+
+@pytest.mark.parametrize(("group_events_max", "bytes_at_hand_max"), [(1, 10**6), (3, 0), (99, 0)])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(events=events_of_a_lab)
+def test_what_is_at_hand_makes_no_difference(
+    group_events_max: int, bytes_at_hand_max: int, events: list[AnyEvent]
+) -> None:
+    few = {"GROUP_EVENTS_MAX": group_events_max, "BYTES_AT_HAND_MAX": bytes_at_hand_max}
+    with patch.multiple(join_records, **few):
+        assert rows_of(joined(events)) == joined_from_the_store(events)
+
+
+def joined_from_the_store(events: Sequence[AnyEvent]) -> list[Pair | LatePair]:
+    """Say what the join says when a new one goes on with the store for every event."""
+    store = MemoryStore()
+    said: list[Event] = []
+    for sequence, event in enumerate(events, 1):
+        join = Join(CODEC, OPTIONS)
+        join.prepare([event], store)
+        said += join.process(event, sequence, store)
+        join.flush(store, quiet=False)
+    return rows_of(said)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
