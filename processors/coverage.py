@@ -66,7 +66,7 @@ def outbid(told: Coverage, store: Store) -> None:
     >>> store = MemoryStore()
     >>> outbid(Coverage("net", "1", "logP", 0, 9, 3, 0, row_version=7), store)
     >>> counts = CoverageCounts(lane=0)
-    >>> counts.add(Place("net", "1", "logP"), store, predictions=1)
+    >>> counts.add(Place("net", "1", "logP"), store, 1, 0, 0)
     >>> [c.row_version for c in counts.flush(store, quiet=True)]
     [8]
     """

@@ -52,7 +52,7 @@ def _tau(predicted: Numbers, measured: Numbers) -> float:
     first, second = np.greater.outer(predicted, predicted), np.greater.outer(measured, measured)
     untied = np.count_nonzero(first) * np.count_nonzero(second)
     concordant = np.count_nonzero(first & second) - np.count_nonzero(first & second.T)
-    return concordant / math.sqrt(untied)
+    return float(concordant / math.sqrt(untied))
 
 
 def _tau_of_many(predicted: Numbers, measured: Numbers) -> float:

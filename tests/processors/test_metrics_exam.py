@@ -76,6 +76,9 @@ def windows_for(needs: type[Summary]) -> list[Summary]:
 
 
 def check(estimate: Estimate) -> None:
+    # NumPy's own numbers are no JSON.
+    for number in (estimate.value, estimate.low, estimate.high):
+        assert number is None or type(number) is float
     value, low, high, n, reason = estimate
     assert n >= 0
     assert (value is None) == bool(reason)

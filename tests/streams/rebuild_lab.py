@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 from pipeline_lab import CODEC, PipelineLab, await_that
 from test_pipeline import mixed_events
 
+from processors.join_records import JOINED, event_type_of
 from processors.topology import TOPOLOGY
 from schemas.errors import UserError
 from schemas.events import AssayContext, Outcome, Prediction
@@ -174,8 +175,8 @@ def _of_join(key: bytes, value: bytes) -> object:
         return None
     if key.startswith(b"c"):
         return value[:24]
-    if key.startswith(b"p") and CODEC.decode(value[1:], Prediction).retracted:
-        return value[1:]
+    if key.startswith(JOINED) and event_type_of(key) is Prediction:
+        return value[1:] if CODEC.decode(value[1:], Prediction).retracted else value
     return value
 
 
