@@ -68,7 +68,7 @@ def record_key(event: Prediction | Outcome, key: bytes) -> bytes:
     >>> record_key(Outcome("o1", 0, False, "m", "a", AssayContext()), b"m")
     b'jm\\x00oo1'
     """
-    return b"j%b\0%b%b" % (key, KINDS[type(event)], event.event_id.encode())
+    return b"%b%b\0%b%b" % (JOINED, key, KINDS[type(event)], event.event_id.encode())
 
 
 def event_type_of(own_key: bytes) -> type[Prediction] | type[Outcome]:

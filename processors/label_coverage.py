@@ -16,7 +16,7 @@ from processors.record_layout import RecordLayout
 from processors.store import Store
 from processors.window_metrics import ALL
 from schemas.events import Coverage, Metric
-from schemas.topics import SEPARATOR, canonical, monitor_key
+from schemas.topics import SEPARATOR, monitor_key
 
 LABEL_COVERAGE = "label_coverage"
 
@@ -77,7 +77,7 @@ class LabelCoverage:
 
         `sequence` becomes the row_version of what follows.
         """
-        subject = monitor_key(event.model_id, canonical(event.assay_id))
+        subject = monitor_key(event.model_id, event.assay_id)
         key = lane_prefix(subject, event.model_version) + event.lane.to_bytes(4, "big")
         known = store.get(key)
         if known is not None and _COUNTS.unpack(known).row_version >= event.row_version:

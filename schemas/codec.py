@@ -7,6 +7,7 @@ the schemas used here. Source: https://docs.confluent.io/platform/current/schema
 """
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -234,8 +235,14 @@ class Codec:
 
         Read are plain records of the current schema, see `schemas.columns`.
         """
-        header, reader = self.header(expected.__name__), self._column_reader(expected.__name__)
-        if reader is None:
+        reader = self._column_reader(expected.__name__)
+        headers = Counter(p[:HEADER_BYTES] for p in payloads if p is not None)
+        header, count = headers.most_common(1)[0] if headers else (b"", 0)
+        if (
+            reader is None
+            or count < PLAIN_RECORDS_MIN
+            or not self._is_current(header, expected.__name__)
+        ):
             return [None] * len(payloads)
         chosen = [
             i
@@ -244,8 +251,6 @@ class Codec:
             and len(payload) <= PLAIN_BYTES_MAX
             and payload.startswith(header)
         ]
-        if len(chosen) < PLAIN_RECORDS_MIN:
-            return [None] * len(payloads)
         if len(chosen) == len(payloads):
             found = reader.read(cast(Sequence[bytes], payloads), HEADER_BYTES)
         else:
@@ -258,6 +263,17 @@ class Codec:
                 if event is not None:
                     self._bodies.keep(event, cast(bytes, payload)[HEADER_BYTES:])
         return found
+
+    def _is_current(self, header: bytes, name: str) -> bool:
+        """Return whether records behind a header are written with the current schema of `name`."""
+        schema_id = schema_id_of(header)
+        if schema_id is None:
+            return False
+        try:
+            written, _, reader = self._writer(schema_id)
+        except UnknownSchemaError:
+            return False
+        return written == name and reader is None
 
     def decode_all(self, payloads: Sequence[bytes], expected: type[E]) -> list[E]:
         """Return the events in many message values; raises what `decode` does."""

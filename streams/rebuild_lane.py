@@ -19,9 +19,9 @@ from streams.blocks import Block
 from streams.lane import Lane
 from streams.lane_log import Checkpoint, LaneAddress, Outgoing
 from streams.lane_store import DurableStore, LaneStore
+from streams.lane_task import PART_RECORDS_MAX
 from streams.topic_reader import TopicReader
 
-PART_RECORDS_MAX = 250
 CHECKPOINT_EVERY_RECORDS = 2_500
 
 Note = Callable[[list[Outgoing]], None]

@@ -12,7 +12,7 @@ from test_codec import EVENTS, PREDICTION
 
 from schemas.codec import _CLASSES, Codec, _event_in_order, as_record, current_schema, plain
 from schemas.columns import TEXT_BYTES_MAX, ColumnReader
-from schemas.events import AssayContext, Outcome, Pair
+from schemas.events import AssayContext, Outcome, Pair, Prediction
 from schemas.flat_writer import FlatWriter
 from schemas.table import SchemaTable
 
@@ -120,3 +120,13 @@ def test_a_flat_record_is_written_as_fastavro_writes_it(event: Any) -> None:
     out = io.BytesIO()
     schemaless_writer(out, SCHEMAS["Metric"], as_record(event))
     assert FlatWriter(SCHEMAS["Metric"]).write(event) == out.getvalue()
+
+
+def test_reading_asks_for_no_id_to_write_with() -> None:
+    class ReadOnlyIds(SchemaTable):
+        def id_of(self, name: str) -> int:
+            raise AssertionError(f"{name} would be registered")
+
+    payloads = [CODEC.encode(PREDICTION)] * 50
+    found = Codec(ReadOnlyIds()).decode_plain([*payloads, b"rubbish"], Prediction)
+    assert found == [PREDICTION] * 50 + [None]
