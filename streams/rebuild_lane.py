@@ -5,7 +5,6 @@ what would be said.
 """
 
 import heapq
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -21,6 +20,7 @@ from streams.lane_log import Checkpoint, LaneAddress, Outgoing
 from streams.lane_store import DurableStore, LaneStore
 from streams.lane_task import PART_RECORDS_MAX
 from streams.topic_reader import TopicReader
+from streams.wall_clock import now_us
 
 CHECKPOINT_EVERY_RECORDS = 2_500
 
@@ -60,11 +60,6 @@ class _NotedLog:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def now_us() -> int:
-    """Return the time in microseconds since 1970."""
-    return time.time_ns() // 1_000
 
 
 def make_anew(

@@ -29,10 +29,11 @@ from streams.kafka_access import ADMIN_TIMEOUT_S, client_settings
 from streams.lane_log import Checkpoint, KafkaLaneLog, LaneAddress, Outgoing
 from streams.lane_offsets import packed, unpacked
 from streams.lane_store import LaneStore
-from streams.rebuild_lane import make_anew, now_us
+from streams.rebuild_lane import make_anew
 from streams.rebuild_words import KINDS, Told, Words, identity
 from streams.settings import Settings
 from streams.topic_reader import TopicReader
+from streams.wall_clock import now_us
 
 log = logging.getLogger(__name__)
 

@@ -31,6 +31,7 @@ from streams.settings import Settings
 from streams.stage_watch import StageWatch
 from streams.store_memory import StoreMemory
 from streams.transport import BlockConsumer, BlockTransport
+from streams.wall_clock import now_us
 from streams.whole_assignor import WholeAssignor
 from streams.worker_name import WorkerName
 
@@ -40,11 +41,6 @@ log = logging.getLogger(__name__)
 HAND_OVER_TIMEOUT_S = 8.0
 EXIT_FAILED = 1
 EXIT_USER = 2
-
-
-def wall_clock_us() -> int:
-    """Return the time in microseconds since 1970."""
-    return time.time_ns() // 1_000
 
 
 class StageFaustApp(faust.App):
@@ -263,8 +259,8 @@ class StageApp:
             processor,
             self._codec,
             lane_log,
-            lambda now_us: LaneStore(folder, now_us, free_min_bytes, self._memory),
-            wall_clock_us,
+            lambda at_us: LaneStore(folder, at_us, free_min_bytes, self._memory),
+            now_us,
             self._tick_interval_s,
         )
         lane_log.records_taken = lambda: lane.records_taken
