@@ -44,6 +44,7 @@ class Deadlines:
         self._now: int | None = None
         self._loaded = False
         self._fresh: dict[tuple[int, int], list[bytes]] = {}
+        self._first_written: bytes | None = None
         self.working = False
 
     def now(self, store: Store) -> int | None:
@@ -123,7 +124,21 @@ class Deadlines:
                 while store.get(own_key := DUE + _KEY.pack(day, what, sequence, part)) is not None:
                     part += 1
                 store.put(own_key, _LIST.pack(some))
+                if self._first_written is None or own_key < self._first_written:
+                    self._first_written = own_key
         self._fresh.clear()
+
+    def first_written(self) -> bytes | None:
+        """Return the first list written since this was last asked, None when there is none.
+
+        >>> from processors.store import MemoryStore
+        >>> deadlines = Deadlines()
+        >>> deadlines.add(LOOK, b"p1", 0); deadlines.flush(MemoryStore(), sequence=1)
+        >>> deadlines.first_written() is None, deadlines.first_written() is None
+        (False, True)
+        """
+        first, self._first_written = self._first_written, None
+        return first
 
     def passed(self, store: Store) -> Iterator[tuple[int, bytes]]:
         """Yield some of the keys whose day is over, each with what is to be done, and forget them.

@@ -53,7 +53,7 @@ class Join:
         outcomes_at_once: int = OUTCOMES_AT_ONCE,
     ) -> None:
         self._codec, self._options = codec, options
-        self._records, self._restatement = JoinRecords(codec), Restatement(codec)
+        self._records, self._restatement = JoinRecords(codec, options), Restatement(codec)
         self._coverage, self._deadlines = CoverageCounts(lane), Deadlines()
         self._hot_keys = HotKeys(self._records, codec, options, outcomes_at_once)
         self._oldest_open = OldestOpen(self._records, self._deadlines)
@@ -86,7 +86,6 @@ class Join:
                 raise TypeError(f"the join takes no {type(event).__name__}")
             self._sequence = sequence
             self._deadlines.tick(event.at, store)
-            self._oldest_open.start_over()
             return []
         key = join_key(event.molecule_id, event.assay_id)
         encoded = self._records.encode(event)
@@ -207,6 +206,8 @@ class Join:
                     labelled = (now == LABELLED) - (was == LABELLED)
                     expired = (now == EXPIRED) - (was == EXPIRED)
                     self._coverage.add(_place_of(after), store, 0, labelled, expired)
+                    if now == OPEN:
+                        self._oldest_open.start_over()
                 return
             self._count_one(before, -1, store)
         if not after.prediction.retracted:
@@ -233,8 +234,7 @@ class Join:
                 self._restand(Kept(prediction, standing), now, key, store)
 
     def _restand(self, kept: Kept, standing: int, key: bytes, store: Store) -> None:
-        encoded = self._records.encode(kept.prediction)
-        self._records.put(kept.prediction, standing, encoded, key, store)
+        self._records.restand(kept.prediction, standing, key, store)
         self._count(kept, Kept(kept.prediction, standing), store)
 
     # Deadlines
@@ -278,18 +278,18 @@ class Join:
         known = self._records.at(own_key, store)
         if known is None:
             return
-        event, standing = known
+        event, _ = known
         time_us = _time_of(event)
         if what == DROP:
             kept_until = None if time_us is None else self._kept_until(event, time_us)
             if kept_until is None or self._deadlines.is_past(kept_until, store):
                 self._records.remove(own_key, store)
                 return
-        elif isinstance(event, Prediction) and standing == OPEN and time_us is not None:
+        elif isinstance(event, Prediction) and time_us is not None:
             due = time_us + self._options.retention_us(event.assay_id)
-            if self._deadlines.is_past(due, store) and not event.retracted:
+            if self._deadlines.is_past(due, store) and self._records.open_at(own_key, store):
                 key = join_key(event.molecule_id, event.assay_id)
-                self._restand(Kept(event, standing), EXPIRED, key, store)
+                self._restand(Kept(event, OPEN), EXPIRED, key, store)
         self._set_drop(event, own_key, store)
 
 

@@ -1,9 +1,10 @@
 """What the join keeps of predictions and outcomes: one record each, under their common key."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import NamedTuple, TypeVar
 
+from processors.options import DEFAULTS, Options
+from processors.pairing import answers
 from processors.store import Store
 from schemas.codec import Codec
 from schemas.errors import InvalidValueError
@@ -14,12 +15,16 @@ T = TypeVar("T")
 
 # Standing of a prediction in the coverage of its model; outcomes are always OPEN.
 OPEN, LABELLED, EXPIRED = 0, 1, 2
+_STANDINGS = tuple(bytes((standing,)) for standing in (OPEN, LABELLED, EXPIRED))
 
 JOINED = b"j"
 KINDS: dict[type[Prediction] | type[Outcome], bytes] = {Prediction: b"p", Outcome: b"o"}
 TYPES: dict[bytes, type[Prediction] | type[Outcome]] = {v: k for k, v in KINDS.items()}
 # Groups with more events are read from the store whenever they are asked for.
 GROUP_EVENTS_MAX = 1_000
+# Up to so many meetings of predictions and outcomes, which predictions are labelled is worked out
+# when a group is read. In larger groups their records say so: less needs a new STATE_VERSION.
+MEETINGS_MAX = 2_500
 # What was not asked for while so many bytes of others came is no longer at hand.
 BYTES_AT_HAND_MAX = 2_000_000
 
@@ -32,14 +37,23 @@ class Kept(NamedTuple):
 
 
 class _Group:
-    """All events under one join key, by their ids; `size` is what their records came to."""
+    """All events under one join key, by their ids; `size` is what their records came to.
 
-    __slots__ = ("outcomes", "predictions", "size")
+    `unsaid` are the predictions that are labelled and whose records do not say so.
+    """
+
+    __slots__ = ("outcomes", "predictions", "size", "unsaid")
 
     def __init__(self) -> None:
         self.predictions: dict[str, Kept] = {}
         self.outcomes: dict[str, Outcome] = {}
+        self.unsaid: set[str] = set()
         self.size = 0
+
+    @property
+    def is_explicit(self) -> bool:
+        """Whether the records of labelled predictions have to say so."""
+        return len(self.predictions) * len(self.outcomes) > MEETINGS_MAX
 
     def __len__(self) -> int:
         return len(self.predictions) + len(self.outcomes)
@@ -50,6 +64,20 @@ class _Group:
             self.predictions[event.event_id] = Kept(event, standing)
         else:
             self.outcomes[event.event_id] = event
+
+    def label(self, options: Options) -> None:
+        """Find the labelled predictions among events as they were read."""
+        if not self.outcomes or self.is_explicit:
+            return
+        for event_id, (prediction, standing) in self.predictions.items():
+            if standing == LABELLED:
+                continue
+            retention_us = options.retention_us(prediction.assay_id)
+            if any(
+                answers(outcome, prediction, retention_us) for outcome in self.outcomes.values()
+            ):
+                self.predictions[event_id] = Kept(prediction, LABELLED)
+                self.unsaid.add(event_id)
 
 
 def prefix(key: bytes, event_type: type[Prediction] | type[Outcome] | None = None) -> bytes:
@@ -80,10 +108,20 @@ def event_type_of(own_key: bytes) -> type[Prediction] | type[Outcome]:
     return TYPES[own_key[own_key.rindex(b"\0") + 1 :][:1]]
 
 
+def group_key(own_key: bytes) -> bytes:
+    """Return the join key within a record key.
+
+    >>> group_key(b"jm\\x00oo1")
+    b'm'
+    """
+    return own_key[len(JOINED) : own_key.rindex(b"\0")]
+
+
 class JoinRecords:
     """Reads and writes the join's records in a store; groups lately asked for are kept at hand.
 
-    Nobody else may write them.
+    Nobody else may write them. That a prediction is labelled follows from the outcomes beside it,
+    and its record says so only where that would be slow to work out or an outcome has been dropped.
 
     >>> from processors.store import MemoryStore
     >>> from schemas.events import AssayContext
@@ -97,8 +135,8 @@ class JoinRecords:
     True
     """
 
-    def __init__(self, codec: Codec) -> None:
-        self._codec = codec
+    def __init__(self, codec: Codec, options: Options = DEFAULTS) -> None:
+        self._codec, self._options = codec, options
         # None stands for a group that is too large.
         self._young: dict[bytes, _Group | None] = {}
         self._old: dict[bytes, _Group | None] = {}
@@ -127,11 +165,24 @@ class JoinRecords:
         return None if outcome is None else (outcome, OPEN)
 
     def at(self, own_key: bytes, store: Store) -> tuple[Prediction | Outcome, int] | None:
-        """Return the event and standing of a record, or None when there is none."""
+        """Return the event of a record and the standing it states, or None when there is none."""
         known = store.get(own_key)
         if known is None:
             return None
         return self._codec.decode(known[1:], event_type_of(own_key)), known[0]
+
+    def open_at(self, own_key: bytes, store: Store) -> Prediction | None:
+        """Return the prediction of a record if it is open and not retracted."""
+        known = store.get(own_key)
+        # What its record says is labelled or expired need not be decoded to be left out.
+        if known is None or known[0] != OPEN or event_type_of(own_key) is Outcome:
+            return None
+        group = self._group(group_key(own_key), store)
+        if group is None:
+            kept = Kept(self._codec.decode(known[1:], Prediction), OPEN)
+        else:
+            kept = group.predictions[own_key[own_key.rindex(b"\0") + 2 :].decode()]
+        return kept.prediction if kept.standing == OPEN and not kept.prediction.retracted else None
 
     def predictions(self, key: bytes, store: Store) -> list[Kept]:
         """Return every prediction under a join key by id, the retracted ones included."""
@@ -163,15 +214,40 @@ class JoinRecords:
         group = self._group(key, store)
         if group is not None:
             group.add(event, standing, len(encoded))
+            group.unsaid.discard(event.event_id)
             self._bytes_at_hand += len(encoded)
+            if group.unsaid and group.is_explicit:
+                self._say(group, key, store)
             if len(group) > GROUP_EVENTS_MAX:
+                self._say(group, key, store)
                 self._young[key] = None
-        store.put(record_key(event, key), bytes((standing,)) + encoded)
+        store.put(record_key(event, key), _STANDINGS[standing] + encoded)
+
+    def restand(self, prediction: Prediction, standing: int, key: bytes, store: Store) -> None:
+        """Keep a prediction that is kept already in another standing."""
+        group = self._group(key, store)
+        if group is None or standing != LABELLED or group.is_explicit:
+            self.put(prediction, standing, self._codec.encode(prediction), key, store)
+            return
+        group.predictions[prediction.event_id] = Kept(prediction, LABELLED)
+        group.unsaid.add(prediction.event_id)
+
+    def _say(self, group: _Group, key: bytes, store: Store) -> None:
+        """Have the records of all labelled predictions say so."""
+        for event_id in sorted(group.unsaid):
+            prediction = group.predictions[event_id].prediction
+            encoded = self._codec.encode(prediction)
+            store.put(record_key(prediction, key), _STANDINGS[LABELLED] + encoded)
+        group.unsaid.clear()
 
     def remove(self, own_key: bytes, store: Store) -> None:
         """Keep the event of a record no longer."""
+        key = group_key(own_key)
+        if event_type_of(own_key) is Outcome:
+            group = self._group(key, store)
+            if group is not None:
+                self._say(group, key, store)
         store.delete(own_key)
-        key = own_key[len(JOINED) : own_key.rindex(b"\0")]
         self._young.pop(key, None)
         self._old.pop(key, None)
 
@@ -196,11 +272,12 @@ class JoinRecords:
         self._bytes_at_hand += len(key) + (0 if group is None else group.size)
 
     def _load(self, keys: Iterable[bytes], store: Store) -> None:
+        keys = list(keys)
         groups: dict[bytes, _Group | None] = {}
         found: dict[type[Prediction] | type[Outcome], list[tuple[_Group, bytes]]]
         found = {Prediction: [], Outcome: []}
-        for key in keys:
-            records = list(islice(store.scan(prefix(key)), GROUP_EVENTS_MAX + 1))
+        every = store.scan_each([prefix(key) for key in keys], GROUP_EVENTS_MAX + 1)
+        for key, records in zip(keys, every, strict=True):
             group = groups[key] = _Group() if len(records) <= GROUP_EVENTS_MAX else None
             if group is not None:
                 for own_key, value in records:
@@ -210,6 +287,8 @@ class JoinRecords:
             for (group, value), event in zip(some, events, strict=True):
                 group.add(event, value[0], len(value))
         for key, loaded in groups.items():
+            if loaded is not None:
+                loaded.label(self._options)
             self._keep(key, loaded)
 
 

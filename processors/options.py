@@ -30,6 +30,8 @@ class Options(NamedTuple):
         >>> Options(retention_days_by_assay={"logP": 2}).retention_us("logP") == 2 * DAY_US
         True
         """
+        if not self.retention_days_by_assay:
+            return self.retention_days * DAY_US
         days = self.retention_days_by_assay.get(canonical(assay_id), self.retention_days)
         return days * DAY_US
 

@@ -25,10 +25,13 @@ def matches(stated: AssayContext, measured: AssayContext) -> bool:
     >>> matches(AssayContext(operator="ann"), AssayContext("L1", "I1"))
     False
     """
-    for mine, its in zip(stated, measured, strict=True):
-        if mine is not None and mine != its:
-            return False
-    return True
+    reagent_batch, instrument, operator, protocol_version = stated
+    return (
+        (reagent_batch is None or reagent_batch == measured[0])
+        and (instrument is None or instrument == measured[1])
+        and (operator is None or operator == measured[2])
+        and (protocol_version is None or protocol_version == measured[3])
+    )
 
 
 def _precedence(prediction: Prediction) -> tuple[int, int, str]:
@@ -91,8 +94,12 @@ def answers(outcome: Outcome, prediction: Prediction, retention_us: int) -> bool
     >>> answers(o, p, 5), answers(o, p, 1)
     (True, False)
     """
-    found = standings([prediction], outcome, retention_us).get(prediction.event_id)
-    return found is not None and found[1] in IN_TIME
+    if prediction.retracted or outcome.retracted:
+        return False
+    return (
+        matches(prediction.context, outcome.context)
+        and _in_time_or_not(prediction, outcome, retention_us) in IN_TIME
+    )
 
 
 def pair_id_of(prediction: Prediction, outcome: Outcome) -> str:

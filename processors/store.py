@@ -1,6 +1,7 @@
 """The ordered key-value store a processor keeps its state in, and its in-memory form."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Protocol
 
 from sortedcontainers import SortedDict
@@ -25,6 +26,9 @@ class Store(Protocol):
 
         Keys below `start` are left out. The store must not be changed while a scan is open.
         """
+
+    def scan_each(self, prefixes: Sequence[bytes], limit: int) -> list[list[tuple[bytes, bytes]]]:
+        """Return the first `limit` pairs under each of some prefixes: sooner than one by one."""
 
 
 def after_prefix(prefix: bytes) -> bytes:
@@ -72,3 +76,7 @@ class MemoryStore:
         keys = self._items.irange(max(prefix, start), end, inclusive=(True, False), reverse=reverse)
         for key in keys:
             yield key, self._items[key]
+
+    def scan_each(self, prefixes: Sequence[bytes], limit: int) -> list[list[tuple[bytes, bytes]]]:
+        """Return the first `limit` pairs under each of some prefixes."""
+        return [list(islice(self.scan(prefix), limit)) for prefix in prefixes]

@@ -30,16 +30,27 @@ def write_long(number: int) -> bytes:
     return bytes(digits)
 
 
-# Statuses, units and the like are few; what is not is soon forgotten.
-@lru_cache(10_000)
+_LENGTHS = tuple(write_long(length) for length in range(64))
+# Statuses, units and the like are short and few; what is not is soon forgotten.
+REPEATED_TEXT_MAX = 24
+
+
 def write_string(text: str) -> bytes:
     """Return text with its length in front.
 
     >>> write_string("ab")
     b'\\x04ab'
     """
+    return _repeated(text) if len(text) <= REPEATED_TEXT_MAX else _write_text(text)
+
+
+def _write_text(text: str) -> bytes:
     encoded = text.encode()
-    return write_long(len(encoded)) + encoded
+    size = len(encoded)
+    return (_LENGTHS[size] if size < len(_LENGTHS) else write_long(size)) + encoded
+
+
+_repeated = lru_cache(10_000)(_write_text)
 
 
 def _write_boolean(flag: bool) -> bytes:

@@ -1,7 +1,8 @@
 """The store of one lane: RocksDB, and over it what the open checkpoint has changed."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from math import ceil
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +17,7 @@ from streams.store_memory import StoreMemory
 
 # The layout of all that a lane keeps, in its store and in its changelog: the records of the lane
 # and of the processors. Versions 1 and 2 were never released.
-STATE_VERSION = 3
+STATE_VERSION = 4
 RECORD_BYTES_MAX = 65_536
 # No key of a processor starts with this byte.
 _META = b"\x00"
@@ -194,6 +195,24 @@ class LaneStore:
             if fresh is not None:
                 yield ahead, fresh
             ahead = next(pending, None)
+
+    def scan_each(self, prefixes: Sequence[bytes], limit: int) -> list[list[tuple[bytes, bytes]]]:
+        """Return the first `limit` pairs under each of some prefixes, pending changes included."""
+        iterator = self._db.iter()
+        found: dict[bytes, list[tuple[bytes, bytes]]] = {}
+        for prefix in sorted(prefixes):
+            if not prefix or is_meta(prefix) or self._pending.any_under(prefix):
+                found[prefix] = list(islice(self.scan(prefix), limit))
+                continue
+            pairs = found[prefix] = []
+            iterator.seek(prefix)
+            while iterator.valid() and len(pairs) < limit:
+                key = iterator.key()
+                if not key.startswith(prefix):
+                    break
+                pairs.append((key, iterator.value()))
+                iterator.next()
+        return [found[prefix] for prefix in prefixes]
 
     def _scan_db(self, prefix: bytes, first: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
         iterator = self._db.iter()

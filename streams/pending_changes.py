@@ -1,21 +1,23 @@
 """What an open checkpoint has changed: quick to write, in order when it is read."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterator
 
-# More new keys than this are put in order all at once.
-_ONE_BY_ONE_MAX = 64
+# So many new keys, and an eighth of the others, are put among these all at once.
+_RECENT_MAX = 1_000
 
 
 class PendingChanges:
     """A map from keys to values or removals (None), whose keys are sorted when they are asked for.
 
-    Many changes are made between two scans. A sorted map would pay for the order with every one.
+    Many changes are made between two scans. A sorted map would pay for the order with every one;
+    here what came lately is sorted by itself, and seldom put among the rest.
     """
 
     def __init__(self) -> None:
         self._values: dict[bytes, bytes | None] = {}
         self._sorted: list[bytes] = []
+        self._recent: list[bytes] = []
         self._unsorted: list[bytes] = []
 
     def __contains__(self, key: bytes) -> bool:
@@ -34,27 +36,38 @@ class PendingChanges:
         return list(self._values.items())
 
     def keys_between(self, first: bytes, end: bytes, reverse: bool) -> Iterator[bytes]:
-        """Yield the keys from `first` to before `end` (b"": to the last), or the other way round.
+        """Yield the keys from `first` to before `end` (b"": to the last), or backwards."""
+        if self._unsorted:
+            self._sort()
+        found: list[bytes] = []
+        for keys in (self._sorted, self._recent):
+            stop = bisect_left(keys, end) if end else len(keys)
+            found += keys[bisect_left(keys, first) : stop]
+        found.sort(reverse=reverse)
+        return iter(found)
 
-        Nothing may be changed in between.
-        """
-        self._sort()
-        start = bisect_left(self._sorted, first)
-        stop = bisect_left(self._sorted, end) if end else len(self._sorted)
-        places = range(stop - 1, start - 1, -1) if reverse else range(start, stop)
-        return (self._sorted[place] for place in places)
+    def any_under(self, prefix: bytes) -> bool:
+        """Return whether a key with a prefix was changed."""
+        if self._unsorted:
+            self._sort()
+        for keys in (self._sorted, self._recent):
+            place = bisect_left(keys, prefix)
+            if place < len(keys) and keys[place].startswith(prefix):
+                return True
+        return False
 
     def clear(self) -> None:
         """Forget all changes."""
         self._values.clear()
         self._sorted.clear()
+        self._recent.clear()
         self._unsorted.clear()
 
     def _sort(self) -> None:
-        if len(self._unsorted) > _ONE_BY_ONE_MAX:
-            self._sorted += self._unsorted
-            self._sorted.sort()
-        else:
-            for key in self._unsorted:
-                insort(self._sorted, key)
+        self._recent += self._unsorted
+        self._recent.sort()
         self._unsorted.clear()
+        if len(self._recent) > max(_RECENT_MAX, len(self._sorted) // 8):
+            self._sorted += self._recent
+            self._sorted.sort()
+            self._recent.clear()

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,9 @@ def agree(one: Store, other: Store, prefixes: list[bytes]) -> None:
             found = list(one.scan(prefix, reverse=reverse))
             assert list(other.scan(prefix, reverse=reverse)) == found
             assert found == sorted(found, reverse=reverse)
+    for limit in (0, 1, 9):
+        found_each = [list(islice(one.scan(prefix), limit)) for prefix in prefixes]
+        assert one.scan_each(prefixes, limit) == other.scan_each(prefixes, limit) == found_each
 
 
 @settings(max_examples=35, deadline=None)

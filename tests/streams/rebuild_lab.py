@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 from pipeline_lab import CODEC, PipelineLab, await_that
 from test_pipeline import mixed_events
 
-from processors.join_records import JOINED, event_type_of
+from processors.join_records import JOINED, JoinRecords, event_type_of, group_key
 from processors.topology import TOPOLOGY
 from schemas.errors import UserError
 from schemas.events import AssayContext, Outcome, Prediction
@@ -161,8 +161,12 @@ def state(lab: PipelineLab, stage: str, folder: Path) -> dict[tuple[int, bytes],
         store = LaneStore(folder / uuid.uuid4().hex, time.time_ns() // 1_000)
         topic = changelog_name(lab.prefix, stage)
         changelog.restore(store, topic, partition, client_settings(lab.settings.kafka))
-        for key, value in store.scan(b""):
-            said = (_of_join if stage == "join" else _of_monitor)(key, value)
+        records = JoinRecords(CODEC, lab.settings.core.options)
+        for key, value in list(store.scan(b"")):
+            if stage == "join":
+                said = _of_join(key, value, records, store)
+            else:
+                said = _of_monitor(key, value)
             if said is not None:
                 found[partition, key] = said
         found[partition, b"offsets"] = store.offsets
@@ -170,13 +174,16 @@ def state(lab: PipelineLab, stage: str, folder: Path) -> dict[tuple[int, bytes],
     return found
 
 
-def _of_join(key: bytes, value: bytes) -> object:
+def _of_join(key: bytes, value: bytes, records: JoinRecords, store: LaneStore) -> object:
     if key.startswith(b"e"):
         return None
     if key.startswith(b"c"):
         return value[:24]
     if key.startswith(JOINED) and event_type_of(key) is Prediction:
-        return value[1:] if CODEC.decode(value[1:], Prediction).retracted else value
+        prediction = CODEC.decode(value[1:], Prediction)
+        known = records.known(prediction, group_key(key), store)
+        assert known is not None
+        return value[1:], None if prediction.retracted else known[1]
     return value
 
 
