@@ -23,11 +23,11 @@ def fetched(partition: int, *offsets: int) -> list[Any]:
 
 
 def test_only_a_partition_that_was_sought_is_handed_on() -> None:
-    handed: list[tuple[int, int, int]] = []
+    handed: list[list[tuple[str, int, int, int]]] = []
 
     async def callback(message: Any) -> None:
-        block: Block = message.value
-        handed.append((block.partition, block.start, block.stop))
+        blocks: list[Block] = message.value
+        handed.append([(block.topic, block.partition, block.start, block.stop) for block in blocks])
 
     async def rebalanced(*_: Any) -> None: ...
 
@@ -38,15 +38,18 @@ def test_only_a_partition_that_was_sought_is_handed_on() -> None:
             callback, on_partitions_revoked=rebalanced, on_partitions_assigned=rebalanced
         )
         assert isinstance(consumer, BlockConsumer)
-        consumer._positions = {TP("t", 0): 3}
-        await consumer._hand_over(TP("t", 0), fetched(0, 4, 5))
-        # Its lane is told of by the next assignment, which seeks it.
-        await consumer._hand_over(TP("t", 1), fetched(1, 7))
-        await consumer._hand_over(TP("t", 0), fetched(0, 6))
+        consumer._positions = {TP("t", 0): 3, TP("u", 0): 8}
+        for brought in (
+            # The lane of partition 1 is told of by the next assignment, which seeks it.
+            {TP("t", 0): fetched(0, 4, 5), TP("t", 1): fetched(1, 7), TP("u", 0): fetched(0, 8)},
+            {TP("t", 0): fetched(0, 6)},
+        ):
+            for blocks in consumer._by_lane(brought):
+                await consumer._hand_over(blocks)
         consumer._thread.thread_loop.close()  # it was never started
 
     asyncio.run(story())
-    assert handed == [(0, 3, 6), (0, 6, 7)]
+    assert handed == [[("t", 0, 3, 6), ("u", 0, 8, 9)], [("t", 0, 6, 7)]]
 
 
 @given(st.lists(st.integers(1, 4), max_size=20), st.integers(0, 3), st.integers(1, 6))
