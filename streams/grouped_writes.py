@@ -38,7 +38,7 @@ Outcome = Exception | None
 
 
 class _Call:
-    """What one lane wants written, and what became of it, by topic; None before it is tried."""
+    """What one lane wants written, and by topic what became of it (None before it is tried)."""
 
     def __init__(self, wanted: Sequence[Rows]) -> None:
         self.wanted = wanted

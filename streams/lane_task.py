@@ -144,8 +144,9 @@ class LaneTask:
                 await self._watched(self._call(self.lane.checkpoint, quiet))
                 now, interval_s = clock(), self._settings.checkpoint_interval_s
                 pause_s = min(PAUSE_PER_CHECKPOINT * (now - began_at), CHECKPOINT_PAUSE_MAX_S)
-                self._due_at = now + interval_s
-                self._due_under_load_at = now + max(interval_s, pause_s)
+                # From its begin: one that was slow must not make the next one late, too.
+                self._due_at = began_at + interval_s
+                self._due_under_load_at = max(self._due_at, now + pause_s)
                 self.waits_for = None
                 return
             except UnavailableError as error:

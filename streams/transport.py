@@ -89,7 +89,8 @@ class BlockConsumer(driver.Consumer):
                         await self._seek_to(tp, offset)
                 continue
             for blocks in self._by_lane(fetched or {}):
-                if not self.flow_active:
+                # A seek in between fetches what is left again, from the lanes' own offsets.
+                if not self.flow_active or epoch != self.epoch:
                     break
                 await self._hand_over(blocks)
 
