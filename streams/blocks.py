@@ -1,15 +1,23 @@
 """A block: the records of one partition that one fetch returned, the unit of all work."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 
 class Record(Protocol):
-    """What a block needs of aiokafka's ConsumerRecord."""
+    """What a block needs of a record."""
 
-    offset: int
-    key: bytes | None
-    value: bytes | None
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Its key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Its value."""
 
 
 class Block(NamedTuple):
@@ -37,3 +45,17 @@ class Block(NamedTuple):
             start = stop
         if not self.records:
             yield self
+
+
+def pieces(blocks: Iterable[Block], records_max: int) -> Iterator[list[Block]]:
+    """Yield blocks, or parts of them, in their order: up to `records_max` records at a time."""
+    piece: list[Block] = []
+    size = 0
+    for part in (part for block in blocks for part in block.parts(records_max)):
+        if piece and size + len(part.records) > records_max:
+            yield piece
+            piece, size = [], 0
+        piece.append(part)
+        size += len(part.records)
+    if piece:
+        yield piece

@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from schemas.errors import OursError, UnavailableError
-from streams.blocks import Block
+from streams.blocks import Block, pieces
 from streams.lane import Lane
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-BLOCKS_WAITING_MAX = 2
+# Of fetches: what comes in while a slow checkpoint runs must not hold up other lanes.
+BLOCKS_WAITING_MAX = 4
 PART_RECORDS_MAX = 500
 LOOKS_AT_THE_CLOCK_EVERY_S = 3600.0
 # Checkpoints that are slow come seldom: each costs the same for many events as for few.
@@ -30,13 +31,14 @@ class LaneTask:
 
     A checkpoint is made when the interval is over and something was taken (while blocks wait it is
     longer, so that checkpoints take a ninth of the time at most), when there was no block
-    for `quiet_after_s`, when a tick is due, and between any two blocks while the lane has work
+    for `quiet_after_s`, when a tick is due, and between any two fetches while the lane has work
     of its own; with no block waiting that work is done without a pause.
     """
 
     def __init__(self, lane: Lane, settings: Settings, pool: ThreadPoolExecutor) -> None:
         self.lane = lane
-        self.blocks: asyncio.Queue[Block] = asyncio.Queue(BLOCKS_WAITING_MAX)
+        # What each fetch brought; nothing at all says that it is to stop.
+        self.blocks: asyncio.Queue[tuple[Block, ...]] = asyncio.Queue(BLOCKS_WAITING_MAX)
         self._settings = settings.streams
         self._pool = pool
         self._stopping = asyncio.Event()
@@ -57,15 +59,18 @@ class LaneTask:
 
         self._task.add_done_callback(ended)
 
-    async def offer(self, block: Block) -> None:
-        """Hand a block over, waiting for room; one that comes after the end is dropped.
+    async def offer(self, *blocks: Block) -> None:
+        """Hand over what a fetch brought, waiting for room; what comes after the end is dropped.
 
         Its records are read again by the lane's next owner.
         """
         if self._stopping.is_set():
             return
+        if not self.blocks.full():
+            self.blocks.put_nowait(blocks)
+            return
         stopping = asyncio.create_task(self._stopping.wait())
-        putting = asyncio.create_task(self.blocks.put(block))
+        putting = asyncio.create_task(self.blocks.put(blocks))
         await asyncio.wait({stopping, putting}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         putting.cancel()
@@ -84,24 +89,28 @@ class LaneTask:
         quiet_at = clock() + quiet_after_s
         while not self._stopping.is_set():
             idle_s = self._idle_s(self._due_at - clock(), quiet_at - clock())
-            block = await self._next_block(idle_s)
-            if block is not None:
-                await self._take(block)
+            blocks = await self._next_blocks(idle_s)
+            if blocks:
+                await self._take(blocks)
                 quiet_at = clock() + quiet_after_s
-            quiet = block is None and self.blocks.empty() and clock() >= quiet_at
+            quiet = not blocks and self.blocks.empty() and clock() >= quiet_at
             due_at = self._due_at if self.blocks.empty() else self._due_under_load_at
             if quiet or self.lane.due or clock() >= due_at:
                 await self._checkpoint(quiet)
 
-    async def _take(self, block: Block) -> None:
-        """Take a block part by part: slow events hold up neither checkpoints nor a hand-over."""
+    async def _take(self, blocks: tuple[Block, ...]) -> None:
+        """Take blocks part by part: slow events hold up neither checkpoints nor a hand-over."""
         clock = asyncio.get_running_loop().time
-        for part in block.parts(PART_RECORDS_MAX):
+        for piece in pieces(blocks, PART_RECORDS_MAX):
             if self._stopping.is_set():  # the next owner reads the rest
                 return
             if clock() >= self._due_under_load_at:
                 await self._checkpoint(quiet=False)
-            await self._call(self.lane.take, part)
+            await self._call(self._take_piece, piece)
+
+    def _take_piece(self, piece: list[Block]) -> None:
+        for block in piece:
+            self.lane.take(block)
 
     def _idle_s(self, until_due_s: float, until_quiet_s: float) -> float:
         """Return how long a block may be waited for before there is something else to do."""
@@ -116,24 +125,15 @@ class LaneTask:
             idle_s = min(idle_s, until_tick_s)
         return max(0.0, idle_s)
 
-    async def _next_block(self, timeout_s: float) -> Block | None:
-        """Wait for a block; None when the time is up, or it is to stop."""
+    async def _next_blocks(self, timeout_s: float) -> tuple[Block, ...]:
+        """Wait for what a fetch brings; nothing when the time is up, or it is to stop."""
         if not self.blocks.empty():
             return self.blocks.get_nowait()
-        if timeout_s <= 0:
-            return None
-        stopping = asyncio.create_task(self._stopping.wait())
-        getting = asyncio.create_task(self.blocks.get())
-        await asyncio.wait(
-            {stopping, getting}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        stopping.cancel()
-        if getting.done():
-            return getting.result()
-        getting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            return await getting
-        return None
+        if timeout_s > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    return await self.blocks.get()
+        return ()
 
     async def _checkpoint(self, quiet: bool) -> None:
         """Close the checkpoint; while a service is away wait for it, and lag grows meanwhile."""
@@ -144,8 +144,9 @@ class LaneTask:
                 await self._watched(self._call(self.lane.checkpoint, quiet))
                 now, interval_s = clock(), self._settings.checkpoint_interval_s
                 pause_s = min(PAUSE_PER_CHECKPOINT * (now - began_at), CHECKPOINT_PAUSE_MAX_S)
-                self._due_at = now + interval_s
-                self._due_under_load_at = now + max(interval_s, pause_s)
+                # From its begin: one that was slow must not make the next one late, too.
+                self._due_at = began_at + interval_s
+                self._due_under_load_at = max(self._due_at, now + pause_s)
                 self.waits_for = None
                 return
             except UnavailableError as error:
@@ -174,6 +175,8 @@ class LaneTask:
     async def hand_over(self) -> None:
         """Finish the block in hand, commit it, and release the lane."""
         self._stopping.set()
+        with contextlib.suppress(asyncio.QueueFull):  # with blocks in it nobody waits for one
+            self.blocks.put_nowait(())
         if self._task is not None:
             await asyncio.wait({self._task})
         with contextlib.suppress(UnavailableError):  # the next owner reads the input again

@@ -25,9 +25,10 @@ from schemas.topics import TOPICS, topic_name
 from sinks.clickhouse import ClickHouseSink
 from sinks.side_tables import SideTables
 from sinks.tables import TABLES
+from streams.grouped_writes import Sink
 from streams.kafka_access import client_settings
 from streams.settings import KafkaSettings
-from streams.sink_stage import Sink, SinkProcessor
+from streams.sink_stage import SinkProcessor
 from streams.topic_reader import TIMEOUT_S, TopicReader
 
 # What ClickHouse takes well at once; a part is never larger than 100,000 rows.

@@ -161,6 +161,7 @@ class StreamSettings(_Section):
     session_timeout_s: float = Field(10.0, ge=6, le=300)
     checkpoint_interval_s: float = Field(0.1, ge=0.01, le=10)
     summary_interval_s: float = Field(0.8, ge=0.01, le=60)
+    row_interval_s: float = Field(0.5, ge=0.01, le=60)
     quiet_after_s: float = Field(0.3, ge=0.05, le=60)
     block_records_max: int = Field(4_000, ge=1, le=100_000)
     # Less than half of what a changelog keeps removals for: idle lanes' stores stay current by it.

@@ -1,36 +1,31 @@
 """The sink stage: every topic rests in ClickHouse."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from processors.store import Store
 from schemas.codec import Codec
 from schemas.errors import DataError
 from schemas.events import DeadLetter, Event, Tick
 from schemas.topics import SHORT_NAMES, digest, key_of
+from streams.grouped_writes import GroupedWrites, Rows, Sink
 
-
-class Sink(Protocol):
-    """Where events come to rest; writing a row again must change nothing."""
-
-    def write(self, topic: str, events: Sequence[Event], token: str) -> None:
-        """Write events of one topic.
-
-        Raises UnavailableError when they must be written later, DataError when never.
-        """
+# So many rows are worth an insert of their own, beside those of other lanes.
+ROWS_ALONE_MIN = 10_000
 
 
 class SinkProcessor:
     """Collects events and writes them at each checkpoint; see `processors.processor.Processor`.
 
     What was written and not yet checkpointed is written again after a failure: rows have
-    deterministic ids and versions, so that changes nothing.
+    deterministic ids and versions, so that changes nothing. `grouped` is what the lanes of a
+    process share, so that few rows of each go in together; None: the lane writes alone.
     """
 
     working = False
 
-    def __init__(self, sink: Sink, codec: Codec) -> None:
-        self._sink = sink
+    def __init__(self, sink: Sink, codec: Codec, grouped: GroupedWrites | None = None) -> None:
+        self._alone = GroupedWrites(sink)
+        self._grouped = grouped or self._alone
         self._codec = codec
         self._buffers: dict[str, list[Event]] = {}
         # Kept over a flush that could not end: its rows are in no buffer any more.
@@ -53,23 +48,37 @@ class SinkProcessor:
 
         Raises UnavailableError with all of it kept.
         """
-        for topic in list(self._buffers):
-            self._refused += self._write(topic, self._buffers[topic])
-            del self._buffers[topic]
+        wanted = [self._rows(topic, events) for topic, events in self._buffers.items()]
+        several = sum(len(rows.events) for rows in wanted) < ROWS_ALONE_MIN
+        outcomes = (self._grouped if several else self._alone).write_all(wanted)
+        for rows in wanted:
+            error = outcomes[rows.topic]
+            if isinstance(error, DataError):
+                self._refused += self._halved(rows, error)
+            elif error is not None:
+                raise error
+            del self._buffers[rows.topic]
         refused, self._refused = self._refused, []
         return refused
 
-    def _write(self, topic: str, events: Sequence[Event]) -> list[Event]:
-        first, last = repr(tuple(events[0])), repr(tuple(events[-1]))
-        token = digest(topic, str(self._sequence), str(len(events)), first, last)
-        try:
-            self._sink.write(topic, events, token)
-        except DataError as error:
-            if len(events) == 1:
-                return [self._dead_letter(topic, events[0], error)]
-            half = len(events) // 2
-            return self._write(topic, events[:half]) + self._write(topic, events[half:])
-        return []
+    def _rows(self, topic: str, events: Sequence[Event]) -> Rows:
+        ends = (repr(tuple(events[0])), repr(tuple(events[-1])))
+        return Rows(topic, events, digest(topic, str(self._sequence), str(len(events)), *ends))
+
+    def _halved(self, rows: Rows, error: DataError) -> list[Event]:
+        """Write all of what was refused but the rows that are why; return letters for those."""
+        topic, events = rows.topic, rows.events
+        if len(events) == 1:
+            return [self._dead_letter(topic, events[0], error)]
+        half = len(events) // 2
+        letters: list[Event] = []
+        for part in (self._rows(topic, events[:half]), self._rows(topic, events[half:])):
+            outcome = self._alone.write_all([part])[topic]
+            if isinstance(outcome, DataError):
+                letters += self._halved(part, outcome)
+            elif outcome is not None:
+                raise outcome
+        return letters
 
     def _dead_letter(self, topic: str, event: Event, error: DataError) -> DeadLetter:
         payload = self._codec.encode(event)

@@ -148,12 +148,12 @@ class StageApp:
 
     async def _agent(self, stream: Any) -> None:
         async for event in stream.noack().events():
-            block: Block = event.value
-            task = self._tasks.get(block.partition)
-            # A block of an earlier assignment is fetched again by the seek that came with this one.
-            if task is not None and block.epoch == self.app.consumer.epoch:
+            blocks: list[Block] = event.value
+            task = self._tasks.get(blocks[0].partition)
+            # Blocks of an earlier assignment are fetched again by the seek that came with this one.
+            if task is not None and blocks[0].epoch == self.app.consumer.epoch:
                 began_s = time.monotonic()
-                await task.offer(block)
+                await task.offer(*blocks)
                 self.offered_s += time.monotonic() - began_s
 
     async def _undisturbed(self, move: Coroutine[Any, Any, None]) -> None:

@@ -18,6 +18,7 @@ from schemas.errors import RecalibraError, SettingsError, UnavailableError, User
 from schemas.topics import TOPICS
 from streams.addresses import kafka_resolved, resolved
 from streams.clickhouse_access import make_sink
+from streams.grouped_writes import GATHER_S, GroupedWrites
 from streams.kafka_access import ensure_topics
 from streams.kafka_rights import check_stage_rights
 from streams.logs import set_up_logs, tell_user
@@ -41,8 +42,10 @@ def make_stage(name: str, settings: Settings, number: int = 1) -> StageApp:
         read_elsewhere = {short for stage in TOPOLOGY for short in stage.inputs}
         owned = tuple(short for short in TOPICS if short not in read_elsewhere)
 
+        grouped = GroupedWrites(make_sink(settings.clickhouse), GATHER_S)
+
         def make_processor(_lane: int) -> SinkProcessor:
-            return SinkProcessor(make_sink(settings.clickhouse), codec)
+            return SinkProcessor(make_sink(settings.clickhouse), codec, grouped)
 
         inputs = tuple(TOPICS)
         return StageApp(name, inputs, owned, make_processor, codec, settings, number=number)
@@ -68,8 +71,10 @@ def _paced(settings: Settings, name: str) -> Settings:
     outputs = {short for stage in TOPOLOGY if stage.name == name for short in stage.outputs}
     if any(outputs & set(stage.inputs) for stage in TOPOLOGY if stage.name != name):
         return settings
-    paced = {"checkpoint_interval_s": settings.streams.summary_interval_s}
-    return settings.model_copy(update={"streams": settings.streams.model_copy(update=paced)})
+    streams = settings.streams
+    interval_s = streams.row_interval_s if name == "sink" else streams.summary_interval_s
+    paced = {"checkpoint_interval_s": interval_s}
+    return settings.model_copy(update={"streams": streams.model_copy(update=paced)})
 
 
 def _await_topics(settings: Settings, stage: str) -> None:

@@ -197,6 +197,8 @@ PROPERTIES = {
 }
 JAVA_OPTIONS = (
     "-XX:+UseSerialGC",
+    # Compiling all twice costs more than a broker of this size ever wins by it.
+    "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:-UsePerfData",
     "-Djava.awt.headless=true",

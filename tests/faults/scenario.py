@@ -208,7 +208,9 @@ def _settings(plan: Plan, services: Services, folder: Path) -> Settings:
         state_dir=folder,
         kafka=KafkaSettings(topic_prefix=f"seed{plan.seed}", partitions=plan.partitions),
         # Checkpoints come often, so that every planned point of one is met.
-        streams=StreamSettings(session_timeout_s=SESSION_TIMEOUT_S, summary_interval_s=0.1),
+        streams=StreamSettings(
+            session_timeout_s=SESSION_TIMEOUT_S, summary_interval_s=0.1, row_interval_s=0.1
+        ),
         core=CoreSettings(
             retention_days=RETENTION_DAYS, retention_days_by_assay=RETENTION_DAYS_BY_ASSAY
         ),
