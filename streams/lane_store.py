@@ -6,7 +6,7 @@ from math import ceil
 from pathlib import Path
 from typing import Protocol
 
-from rocksdict import Options, Rdict, WriteBatch
+from rocksdict import Options, Rdict, ReadOptions, WriteBatch
 
 from processors.store import Store, after_prefix
 from schemas.errors import RefusedStateError, UnavailableError
@@ -144,6 +144,8 @@ class LaneStore:
         memory: StoreMemory | None = None,
     ) -> None:
         self._db, self.path = _open_copy(folder, now_us, memory)
+        self._scanning = ReadOptions()
+        self._scanning.fill_cache(False)
         self._pending = PendingChanges()
         self._free_min_bytes = free_min_bytes
         if not self.changelog_position:
@@ -196,7 +198,7 @@ class LaneStore:
             ahead = next(pending, None)
 
     def _scan_db(self, prefix: bytes, first: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
-        iterator = self._db.iter()
+        iterator = self._db.iter(self._scanning)
         if reverse:
             end = after_prefix(prefix)
             if end:
