@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import click
 import psutil
+from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -108,7 +109,7 @@ class Soak:
         self._start_us = (time.time_ns() // 1_000 // DAY_US - 5) * DAY_US
         self._chunk_events = int(rate * CHUNK_S)
         self.samples: list[Sample] = []
-        self.sent = 0
+        self.sent = self.looks_missed = 0
 
     def _chunk(self, number: int) -> list[Event]:
         # Later chunks are measured later, within the days of the run's own clock.
@@ -150,11 +151,17 @@ class Soak:
     def _sample(self, at_s: float, running: Supervisor) -> None:
         roots = {name.removesuffix(" 1"): pid for name, pid in running.process_ids.items()}
         resident = {name: _resident(pid) for name, pid in (self._services | roots).items()}
-        lag = {stage: self._lab.lag(stage, *shorts) for stage, shorts in INPUTS.items()}
-        ends = {
-            stage: self._lab.broker.committed_end([self._lab.topic(short) for short in shorts])
-            for stage, shorts in INPUTS.items()
-        }
+        try:
+            lag = {stage: self._lab.lag(stage, *shorts) for stage, shorts in INPUTS.items()}
+            ends = {
+                stage: self._lab.broker.committed_end([self._lab.topic(short) for short in shorts])
+                for stage, shorts in INPUTS.items()
+            }
+        except KafkaException:
+            # A broker that is short of processor time elects its leaders anew. The stages wait for
+            # it, and the lag shows in the next look.
+            self.looks_missed += 1
+            return
         self.samples.append(Sample(at_s, resident, lag, ends))
 
     def _still(self) -> Any:
@@ -224,6 +231,7 @@ class Soak:
             "events": self.sent,
             "sent_late_s_max": round(behind_s, 2),
             "drained_s": round(drained_s, 1),
+            "looks_missed": self.looks_missed,
             "memory": memory,
             "lag_s_max": lags,
             "compared": oracle.compared,

@@ -7,14 +7,19 @@ the adjustment: Y. Benjamini, Y. Hochberg (1995), JRSS B 57, 289-300.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from statistics import fmean, variance
+from functools import cached_property
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from processors.normal_scores import normal_score
 from processors.series import Scored
 from schemas.events import CONTEXT_FIELDS
 
 Level = tuple[str, str]
+Numbers = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 # Fewer results than this on either side cannot tell a level from its peers.
 LEVEL_RESULTS_MIN = 5
@@ -38,10 +43,36 @@ NO_CAUSE = Cause(None, [], None)
 
 
 class _Split(NamedTuple):
-    """The errors of one side of the change: those of a level and those of all others."""
+    """What one side of the change has of a level and of all others: errors or their scores."""
 
-    own: list[float]
-    others: list[float]
+    own: Numbers
+    others: Numbers
+
+
+class _Side:
+    """The results on one side of the change; scores are normal scores among all before it."""
+
+    def __init__(self, records: Sequence[Scored], reference: list[float]) -> None:
+        errors = [record.error for record in records]
+        self._held = np.array([error is not None for error in errors], bool)
+        self._reference = reference
+        self.errors = np.array([error for error in errors if error is not None], float)
+
+    @cached_property
+    def scores(self) -> Numbers:
+        reference = self._reference
+        return np.array([normal_score(error, reference) for error in self.errors.tolist()], float)
+
+    def among(self, members: set[int]) -> Flags:
+        """Return which of the errors are those of `members`, numbers of records."""
+        own = np.zeros(self._held.size, bool)
+        own[list(members)] = True
+        held: Flags = own[self._held]
+        return held
+
+
+def _split(values: Numbers, own: Flags) -> _Split:
+    return _Split(values[own], values[~own])
 
 
 def _members(records: Sequence[Scored]) -> dict[Level, set[int]]:
@@ -53,63 +84,55 @@ def _members(records: Sequence[Scored]) -> dict[Level, set[int]]:
     return found
 
 
-def _split(records: Sequence[Scored], members: set[int]) -> _Split:
-    split = _Split([], [])
-    for index, record in enumerate(records):
-        if record.error is not None:
-            (split.own if index in members else split.others).append(record.error)
-    return split
-
-
 def _moved_apart(since: _Split, before: _Split) -> float:
     """Return the p-value of a level's move since the change being that of the others.
 
-    Moves are differences of mean normal scores among all errors before the change, each with its
-    own variance. Reference: B. L. Welch (1947), Biometrika 34, 28-35.
+    Moves are differences of mean normal scores, each with its own variance. Reference:
+    B. L. Welch (1947), Biometrika 34, 28-35.
     """
     from scipy.stats import t  # slow to import
 
-    reference = sorted(before.own + before.others)
-    groups = [
-        [normal_score(error, reference) for error in errors]
-        for errors in (since.own, before.own, since.others, before.others)
-    ]
-    move = fmean(groups[0]) - fmean(groups[1])
-    others_move = fmean(groups[2]) - fmean(groups[3])
+    groups = (since.own, before.own, since.others, before.others)
+    means = [float(group.mean()) for group in groups]
+    move, others_move = means[0] - means[1], means[2] - means[3]
     if abs(move) <= abs(others_move):
         return 1.0
-    parts = [variance(group) / len(group) for group in groups]
+    parts = [float(group.var(ddof=1)) / group.size for group in groups]
     if sum(parts) <= 0:
         return 0.0
     freedom = sum(parts) ** 2 / sum(
-        part**2 / (len(group) - 1) for part, group in zip(parts, groups, strict=True)
+        part**2 / (group.size - 1) for part, group in zip(parts, groups, strict=True)
     )
     return float(2 * t.sf(abs(move - others_move) / sum(parts) ** 0.5, freedom))
 
 
-def _differs(own: list[float], others: list[float], earlier: list[float]) -> float:
+def _differs(own: Numbers, others: Numbers, earlier: Numbers) -> float:
     """Return the p-value of a level without a past having the errors of its peers."""
     from scipy.stats import mannwhitneyu  # slow to import
 
-    if earlier:
-        norm = fmean(earlier)
-        if abs(fmean(own) - norm) <= abs(fmean(others) - norm):
+    if earlier.size:
+        norm = earlier.mean()
+        if abs(own.mean() - norm) <= abs(others.mean() - norm):
             return 1.0
     return float(mannwhitneyu(own, others, alternative="two-sided").pvalue)
 
 
-def _p_value(since: _Split, before: _Split, all_before: list[float]) -> float | None:
+def _p_value(since: _Side, before: _Side, own: set[int], own_before: set[int]) -> float | None:
     """Return how likely a level is no cause, or None when there is too little to tell."""
-    if len(since.own) < LEVEL_RESULTS_MIN:
+    among, among_before = since.among(own), before.among(own_before)
+    count, others = np.count_nonzero(among), np.count_nonzero(~among)
+    past, others_past = np.count_nonzero(among_before), np.count_nonzero(~among_before)
+    if count < LEVEL_RESULTS_MIN:
         return None
-    if len(since.others) < LEVEL_RESULTS_MIN:
+    errors = _split(since.errors, among)
+    if others < LEVEL_RESULTS_MIN:
         # The level took over with the change: there are no peers but the past.
-        if before.own or len(all_before) < LEVEL_RESULTS_MIN:
+        if past or before.errors.size < LEVEL_RESULTS_MIN:
             return None
-        return _differs(since.own, all_before, [])
-    if min(len(before.own), len(before.others)) >= PAST_RESULTS_MIN:
-        return _moved_apart(since, before)
-    return _differs(since.own, since.others, all_before)
+        return _differs(errors.own, before.errors, before.errors[:0])
+    if min(past, others_past) >= PAST_RESULTS_MIN:
+        return _moved_apart(_split(since.scores, among), _split(before.scores, among_before))
+    return _differs(errors.own, errors.others, before.errors)
 
 
 def explain(since: Sequence[Scored], before: Sequence[Scored]) -> Cause:
@@ -130,11 +153,11 @@ def explain(since: Sequence[Scored], before: Sequence[Scored]) -> Cause:
     from scipy.stats import false_discovery_control  # slow to import
 
     past = _members(before)
-    all_before = [record.error for record in before if record.error is not None]
+    reference = sorted(record.error for record in before if record.error is not None)
+    side, side_before = _Side(since, reference), _Side(before, reference)
     candidates: list[tuple[float, Level, set[int]]] = []
     for level, members in _members(since).items():
-        split, split_before = _split(since, members), _split(before, past.get(level, set()))
-        p_value = _p_value(split, split_before, all_before)
+        p_value = _p_value(side, side_before, members, past.get(level, set()))
         if p_value is not None:
             candidates.append((p_value, level, members))
     if not candidates:

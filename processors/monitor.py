@@ -4,7 +4,7 @@ Metrics are functions of the set of pairs; detectors and alerts are functions of
 order. Series states are kept at hand between checkpoints and written to the store by `flush`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 
@@ -20,7 +20,7 @@ from processors.series import Scored, SeriesName, scored, series_of
 from processors.series_at_hand import SeriesAtHand
 from processors.series_state import SeriesState
 from processors.store import Store
-from processors.window_metrics import complete, metrics_of
+from processors.window_metrics import metrics_of
 from processors.window_sums import terms_of
 from schemas.events import Coverage, Event, Metric, Pair, Tick
 from schemas.topics import SEPARATOR, canonical, monitor_key
@@ -30,6 +30,10 @@ CAUSE_ROWS_MAX = 2_000
 # So many series are told of with one checkpoint: under load, and when no input waits.
 SERIES_AT_ONCE = 10
 SERIES_AT_ONCE_QUIET = 50
+# So many pairs may be ranked for it, the last series' in excess: ranks of large windows take most
+# of the time, and what comes meanwhile waits.
+RANK_PAIRS_AT_ONCE = 2_000
+RANK_PAIRS_AT_ONCE_QUIET = 20_000
 
 
 class Monitor:
@@ -120,19 +124,23 @@ class Monitor:
         and `working` tells whether some are left.
         """
         published: list[Event] = []
-        told, left, at_once = 0, False, SERIES_AT_ONCE_QUIET if quiet else SERIES_AT_ONCE
+        left, at_once = False, SERIES_AT_ONCE_QUIET if quiet else SERIES_AT_ONCE
+        ranked, ranked_max = 0, RANK_PAIRS_AT_ONCE_QUIET if quiet else RANK_PAIRS_AT_ONCE
+        for series in self._series.owed():
+            if ranked >= ranked_max:
+                left = True
+                break
+            ranked += self._tell(series, True, published, store)
         for series, waited in self._series.waiting(store).items():
-            state = self._series.get(series, store)
-            if quiet or is_due(state.changed, state.n, waited):
-                if told == at_once:
-                    left = True
-                    break
-                told += 1
-                state = self._series.changing(series, store)
-                state.save_days(store)
-                in_full = quiet or waited >= FLUSHES_WAITED_MAX
-                published += self._metrics(series.subject, state, in_full, store)
-                state.changed = 0 if complete(state, in_full) else 1
+            news = self._series.news(series, store)
+            if not news or not (quiet or is_due(news, self._series.get(series, store).n, waited)):
+                continue
+            if not at_once or (quiet and ranked >= ranked_max):
+                left = True
+                break
+            at_once -= 1
+            in_full = quiet or (waited >= FLUSHES_WAITED_MAX and ranked < ranked_max)
+            ranked += self._tell(series, in_full, published, store)
         self.working = quiet and left
         self._series.save(store)
         published += self._coverage.flush(store, quiet)
@@ -140,6 +148,33 @@ class Monitor:
             keeper.save(store)
         self._keepers.clear()
         return published
+
+    def _tell(self, series: SeriesId, in_full: bool, published: list[Event], store: Store) -> int:
+        """Add the metrics of a series to those published; return how many pairs were ranked."""
+        state = self._series.changing(series, store)
+        state.save_days(store)
+        found = metrics_of(state, store, self._options, in_full)
+        model_id, assay_id = series.subject.decode().split(SEPARATOR)
+        published += [
+            Metric(
+                model_id=model_id,
+                model_version=state.name.model_version,
+                assay_id=assay_id,
+                segment_field=state.name.field,
+                segment_value=state.name.value,
+                window=measured.window,
+                metric=measured.metric,
+                value=measured.estimate.value,
+                low=measured.estimate.low,
+                high=measured.estimate.high,
+                n=measured.estimate.n,
+                at=measured.at,
+                row_version=state.sequence,
+            )
+            for measured in found.measured
+        ]
+        self._series.told(series, found.complete, store)
+        return found.rank_pairs
 
     def _look(
         self,
@@ -181,24 +216,3 @@ class Monitor:
         ]
         found = (store.get(key) for key in reversed(newest))
         return [Scored.from_bytes(record) for record in found if record is not None]
-
-    def _metrics(
-        self, subject: bytes, state: SeriesState, in_full: bool, store: Store
-    ) -> Iterator[Metric]:
-        model_id, assay_id = subject.decode().split(SEPARATOR)
-        for measured in metrics_of(state, store, self._options, in_full):
-            yield Metric(
-                model_id=model_id,
-                model_version=state.name.model_version,
-                assay_id=assay_id,
-                segment_field=state.name.field,
-                segment_value=state.name.value,
-                window=measured.window,
-                metric=measured.metric,
-                value=measured.estimate.value,
-                low=measured.estimate.low,
-                high=measured.estimate.high,
-                n=measured.estimate.n,
-                at=measured.at,
-                row_version=state.sequence,
-            )

@@ -25,6 +25,7 @@ class SeriesAtHand:
         # What the store says of who waits; how many saves each has waited is at hand only.
         self._noted: set[SeriesId] = set()
         self._waiting: dict[SeriesId, int] | None = None
+        self._owed: dict[SeriesId, None] = {}
 
     def get(self, series: SeriesId, store: Store) -> SeriesState:
         """Return a series, to be read."""
@@ -54,6 +55,23 @@ class SeriesAtHand:
             self._waiting.setdefault(series, 0)
         return self._waiting
 
+    def owed(self) -> list[SeriesId]:
+        """Return the series that were told of in part only, the longest owed first."""
+        return list(self._owed)
+
+    def news(self, series: SeriesId, store: Store) -> int:
+        """Return how many pairs of a series changed since it was told of, if in part only."""
+        # One that is owed counts at least one, so that whoever takes over tells of it.
+        return self.get(series, store).changed - (series in self._owed)
+
+    def told(self, series: SeriesId, in_full: bool, store: Store) -> None:
+        """Note that a series was told of; what was left out when not `in_full` is owed."""
+        self.changing(series, store).changed = int(not in_full)
+        if in_full:
+            self._owed.pop(series, None)
+        else:
+            self._owed[series] = None
+
     def save(self, store: Store) -> None:
         """Write what changed, and which series have news that are yet to be published.
 
@@ -67,7 +85,8 @@ class SeriesAtHand:
         for series, saves in waited.items():
             state = self._states.get(series)
             if state is None or state.changed:
-                self._waiting[series] = saves + 1
+                if state is None or self.news(series, store):
+                    self._waiting[series] = saves + 1
                 if series not in self._noted:
                     self._noted.add(series)
                     store.put(self.get(series, store).keys.pending, b"")

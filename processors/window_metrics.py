@@ -38,6 +38,17 @@ class Measured(NamedTuple):
     at: int | None
 
 
+class Measurement(NamedTuple):
+    """The metrics of a series; `complete` unless rank metrics were left out to save time.
+
+    `rank_pairs` says how many pairs the largest window had whose ranks were taken.
+    """
+
+    measured: list[Measured]
+    complete: bool
+    rank_pairs: int
+
+
 class _Rows:
     """The newest pairs of a series, newest first, and the values of the first of them."""
 
@@ -95,7 +106,7 @@ def _last_windows(
         yield f"last:{size}", sums.copy()
 
 
-def metrics_of(state: SeriesState, store: Store, options: Options, in_full: bool) -> list[Measured]:
+def metrics_of(state: SeriesState, store: Store, options: Options, in_full: bool) -> Measurement:
     """Return every metric of every window of a series whose days are saved.
 
     Unless it is to be `in_full`, rank metrics of windows above RANK_PAIRS_BUSY_MAX are left out.
@@ -110,8 +121,10 @@ def metrics_of(state: SeriesState, store: Store, options: Options, in_full: bool
     >>> state.add(pair, terms_of(pair), 5, 1, store); state.save(store)
     >>> store.put(state.keys.row(5, b"i" * 16), pair.to_bytes())
     >>> told = metrics_of(state, store, Options(), True)
-    >>> [(m.window, m.estimate.value) for m in told if m.metric == "mae"]
+    >>> [(m.window, m.estimate.value) for m in told.measured if m.metric == "mae"]
     [('all', 0.5), ('days:30', 0.5), ('last:50', 0.5), ('last:200', 0.5)]
+    >>> told.complete, told.rank_pairs
+    (True, 1)
     """
     rank_pairs_max = RANK_PAIRS_MAX if in_full else RANK_PAIRS_BUSY_MAX
     days = day_windows(store, state.keys.days, options.window_days)
@@ -133,15 +146,11 @@ def metrics_of(state: SeriesState, store: Store, options: Options, in_full: bool
     now = {(measured.window, measured.metric) for measured in told} | unsaid
     told += [_gone(*name, rows.at) for name in sorted(state.published - now)]
     state.published = frozenset(now)
-    return told
+    complete = in_full or not any(rank_pairs_max < size <= RANK_PAIRS_MAX for size in by_size)
+    return Measurement(told, complete, max((n for n in by_size if n <= rank_pairs_max), default=0))
 
 
 def _gone(window: str, metric: str, at: int | None) -> Measured:
     if metric == "n":
         return Measured(window, metric, Estimate(0.0, None, None, 0), at)
     return Measured(window, metric, Estimate(None, None, None, 0, "no pairs"), at)
-
-
-def complete(state: SeriesState, in_full: bool) -> bool:
-    """Return whether `metrics_of` tells all there is to tell, rank metrics included."""
-    return in_full or state.n <= RANK_PAIRS_BUSY_MAX

@@ -7,7 +7,7 @@ from math import ceil
 from pathlib import Path
 from typing import Protocol
 
-from rocksdict import Options, Rdict, WriteBatch
+from rocksdict import Options, Rdict, ReadOptions, WriteBatch
 
 from processors.store import Store, after_prefix
 from schemas.errors import RefusedStateError, UnavailableError
@@ -145,6 +145,8 @@ class LaneStore:
         memory: StoreMemory | None = None,
     ) -> None:
         self._db, self.path = _open_copy(folder, now_us, memory)
+        self._scanning = ReadOptions()
+        self._scanning.fill_cache(False)
         self._pending = PendingChanges()
         self._free_min_bytes = free_min_bytes
         if not self.changelog_position:
@@ -198,7 +200,7 @@ class LaneStore:
 
     def scan_each(self, prefixes: Sequence[bytes], limit: int) -> list[list[tuple[bytes, bytes]]]:
         """Return the first `limit` pairs under each of some prefixes, pending changes included."""
-        iterator = self._db.iter()
+        iterator = self._db.iter(self._scanning)
         found: dict[bytes, list[tuple[bytes, bytes]]] = {}
         for prefix in sorted(prefixes):
             if not prefix or is_meta(prefix) or self._pending.any_under(prefix):
@@ -215,7 +217,7 @@ class LaneStore:
         return [found[prefix] for prefix in prefixes]
 
     def _scan_db(self, prefix: bytes, first: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
-        iterator = self._db.iter()
+        iterator = self._db.iter(self._scanning)
         if reverse:
             end = after_prefix(prefix)
             if end:

@@ -2,10 +2,12 @@
 
 import random
 
+import pytest
 from test_monitor_oracle import WINDOWS, Lane, batch, check
 from test_pairing_oracle import AnyEvent
 
-from schemas.events import AssayContext, Outcome, Pair, Prediction
+from processors import monitor
+from schemas.events import AssayContext, Event, Metric, Outcome, Pair, Prediction
 from schemas.topics import digest
 
 P = Prediction("p", 0, False, "m", "a", AssayContext(), "net", "1", 1.5, "hit", 0.9)
@@ -73,6 +75,60 @@ def test_rank_metrics_are_made_up_for_when_it_turns_quiet() -> None:
     said = lane.finish()["net", "1", "a", None, None, "all"]
     assert said["rmse"].n == 2_100
     assert said["kendall_tau"].n == 2_100
+
+
+MODELS = [f"net{number}" for number in range(6)]
+
+
+def large_series(lane: Lane, pairs: int) -> None:
+    """Give every model more pairs than are ranked at every checkpoint."""
+    rng = random.Random(2)
+    for number in range(pairs):
+        for model in MODELS:
+            one = pair(number, rng.gauss(0, 1))
+            prediction = P._replace(model_id=model)
+            lane.take(one._replace(prediction=prediction, pair_id=digest(model, str(number))))
+
+
+def ranked(said: list[Event]) -> dict[str, int]:
+    """Return of how many pairs each model's tau of the whole was told."""
+    metrics = [event for event in said if isinstance(event, Metric)]
+    return {m.model_id: m.n for m in metrics if (m.window, m.metric) == ("all", "kendall_tau")}
+
+
+def test_ranks_come_by_and_by_though_the_stream_never_pauses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(monitor, "RANK_PAIRS_AT_ONCE", 1)
+    lane = Lane()
+    large_series(lane, 250)
+    told: dict[str, int] = {}
+    for number in range(250, 290):
+        large = pair(number, 0.5)
+        for model in MODELS:
+            one = large._replace(prediction=P._replace(model_id=model))
+            lane.take(one._replace(pair_id=digest(model, str(number))))
+        found = ranked(lane.flush(quiet=False))
+        assert len(found) <= 1
+        told |= found
+    assert set(told) == set(MODELS) and min(told.values()) > 270
+
+
+def test_a_quiet_moment_ranks_some_and_works_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "RANK_PAIRS_AT_ONCE_QUIET", 1)
+    lane = Lane()
+    large_series(lane, 250)
+    lane.flush(quiet=False)
+    lane.restart()
+    told: dict[str, int] = {}
+    for number in range(len(MODELS)):
+        assert lane.monitor.working == (number > 0)
+        found = ranked(lane.flush(quiet=True))
+        assert len(found) == 1
+        told |= found
+    assert not lane.monitor.working
+    assert told == dict.fromkeys(MODELS, 250)
+    assert lane.flush(quiet=True) == []
 
 
 def test_nothing_is_said_twice_when_nothing_changed() -> None:

@@ -1,5 +1,6 @@
 """The stores of a process stay within one budget of memory."""
 
+import random
 from pathlib import Path
 
 from streams.lane_store import LaneStore
@@ -31,6 +32,22 @@ def test_stores_share_what_they_are_given(tmp_path: Path) -> None:
     assert all(store.get(b"%d-7-999" % lane) == bytes(400) for lane, store in enumerate(stores))
     for store in stores:
         store.close()
+
+
+def test_indexes_filters_and_what_is_scanned_do_not_grow_with_the_state(tmp_path: Path) -> None:
+    store = LaneStore(tmp_path, NOW_US, memory=StoreMemory(16))
+    key, rng = b"%06d" + b"key" * 10, random.Random(1)
+    for n in range(100):
+        for i in range(n * 1_000, n * 1_000 + 1_000):
+            store.put(key % i, rng.randbytes(70))
+        store.commit(b"offsets", n + 1, NOW_US)
+    assert told(store, "total-sst-files-size") > 5 * MB
+    # Whole filters of ten bits a record would come to 125 kB, whole indexes to as much.
+    assert told(store, "estimate-table-readers-mem") < 20_000
+    before = told(store, "block-cache-usage")
+    assert sum(1 for _ in store.scan(b"")) == 100_000
+    assert told(store, "block-cache-usage") < before + MB
+    store.close()
 
 
 def test_what_was_written_is_found_without_the_budget(tmp_path: Path) -> None:
