@@ -21,7 +21,10 @@ from schemas.events import Outcome, Prediction
 
 STATE_VERSION = 1
 BUSY_TIMEOUT_S = 30.0
-_TABLES = {Prediction: "predictions", Outcome: "outcomes"}
+_TABLES: dict[type[Prediction] | type[Outcome], str] = {
+    Prediction: "predictions",
+    Outcome: "outcomes",
+}
 # Ids in no order touch a page each: small pages cost less.
 _PAGE_BYTES = 1_024
 _CACHE_KIB = 32_768

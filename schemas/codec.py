@@ -29,7 +29,6 @@ from schemas.events import (
     Prediction,
 )
 from schemas.flat_writer import FlatWriter
-from schemas.kept_bodies import KeptBodies
 
 AVRO_DIR = Path(__file__).parent / "avro"
 NAMESPACE = "recalibra"
@@ -148,7 +147,6 @@ class Codec:
             name: FlatWriter(_without(self._current[name], ("prediction", "outcome")))
             for name in ("Pair", "LatePair", "Metric")
         }
-        self._bodies = KeptBodies()
         self._columns: dict[str, ColumnReader | None] = {}
         self._headers: dict[str, bytes] = {}
         self._writers: dict[int, tuple[str, Schema, Schema | None]] = {}
@@ -162,11 +160,9 @@ class Codec:
     def encode_body(self, event: Event) -> bytes:
         """Return the Avro record of an event under its current schema, without the header."""
         if isinstance(event, (Prediction, Outcome)):
-            body = self._bodies.get(event)
-            if body is None:
-                body = self._written(event)
-                self._bodies.keep(event, body)
-            return body
+            if event.body is None:
+                event.body = self._written(event)
+            return event.body
         if isinstance(event, (Pair, LatePair)):
             own = self._flat[type(event).__name__].write(event[:-2])
             return own + self.encode_body(event[-2]) + self.encode_body(event[-1])
@@ -227,7 +223,7 @@ class Codec:
                 f"{len(payload) - data.tell()} bytes are left over behind the record"
             )
         if reader is None and isinstance(event, (Prediction, Outcome)):
-            self._bodies.keep(event, payload[HEADER_BYTES:])
+            event.body = payload[HEADER_BYTES:]
         return cast(E, event)
 
     def decode_plain(self, payloads: Sequence[bytes | None], expected: type[E]) -> list[E | None]:
@@ -261,7 +257,7 @@ class Codec:
         if expected in (Prediction, Outcome):
             for event, payload in zip(found, payloads, strict=True):
                 if event is not None:
-                    self._bodies.keep(event, cast(bytes, payload)[HEADER_BYTES:])
+                    event.body = cast(bytes, payload)[HEADER_BYTES:]
         return found
 
     def _is_current(self, header: bytes, name: str) -> bool:

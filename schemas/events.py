@@ -20,9 +20,7 @@ class AssayContext(NamedTuple):
     protocol_version: str | None = None
 
 
-class Prediction(NamedTuple):
-    """What a model version says a molecule will read in an assay."""
-
+class _Prediction(NamedTuple):
     event_id: str
     revision: int
     retracted: bool
@@ -40,9 +38,16 @@ class Prediction(NamedTuple):
     features: Mapping[str, float | str] = MappingProxyType({})
 
 
-class Outcome(NamedTuple):
-    """What the bench measured for a molecule in an assay."""
+class Prediction(_Prediction):
+    """What a model version says a molecule will read in an assay.
 
+    `body` is its Avro record under the current schema, None when it was neither read nor written.
+    """
+
+    body: bytes | None = None
+
+
+class _Outcome(NamedTuple):
     event_id: str
     revision: int
     retracted: bool
@@ -54,6 +59,12 @@ class Outcome(NamedTuple):
     qualifier: str | None = None
     unit: str | None = None
     measured_at: int | None = None
+
+
+class Outcome(_Outcome):
+    """What the bench measured for a molecule in an assay; `body` as with a prediction."""
+
+    body: bytes | None = None
 
 
 class Pair(NamedTuple):
