@@ -116,8 +116,11 @@ class Join:
         if self._sequence:
             said += self._hot_keys.work(store, self._sequence)
             self._deadlines.flush(store, self._sequence)
-            for what, own_key in self._deadlines.passed(store):
-                self._deadline_passed(what, own_key, store)
+            passed = list(self._deadlines.passed(store))
+            known = self._records.all_at((own_key for _, own_key in passed), store)
+            for what, own_key in passed:
+                if own_key in known:
+                    self._deadline_passed(what, own_key, known[own_key][0], store)
             self._deadlines.flush(store, self._sequence)
             # Once at the beginning, too: what is known then is in the first checkpoint's note.
             if quiet or not self._oldest_open.looked:
@@ -274,11 +277,9 @@ class Join:
             soonest = now + self._options.slack_days * DAY_US
             self._deadlines.add(DROP, own_key, max(self._kept_until(event, time_us), soonest))
 
-    def _deadline_passed(self, what: int, own_key: bytes, store: Store) -> None:
-        known = self._records.at(own_key, store)
-        if known is None:
-            return
-        event, _ = known
+    def _deadline_passed(
+        self, what: int, own_key: bytes, event: Prediction | Outcome, store: Store
+    ) -> None:
         time_us = _time_of(event)
         if what == DROP:
             kept_until = None if time_us is None else self._kept_until(event, time_us)

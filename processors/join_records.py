@@ -171,6 +171,19 @@ class JoinRecords:
             return None
         return self._codec.decode(known[1:], event_type_of(own_key)), known[0]
 
+    def all_at(
+        self, own_keys: Iterable[bytes], store: Store
+    ) -> dict[bytes, tuple[Prediction | Outcome, int]]:
+        """Return what `at` does for each of many records that there are."""
+        found = {own_key: known for own_key in own_keys if (known := store.get(own_key))}
+        events: dict[bytes, tuple[Prediction | Outcome, int]] = {}
+        for event_type in TYPES.values():
+            some = {k: known for k, known in found.items() if event_type_of(k) is event_type}
+            decoded = self._codec.decode_all([known[1:] for known in some.values()], event_type)
+            for (own_key, known), event in zip(some.items(), decoded, strict=True):
+                events[own_key] = event, known[0]
+        return events
+
     def open_at(self, own_key: bytes, store: Store) -> Prediction | None:
         """Return the prediction of a record if it is open and not retracted."""
         known = store.get(own_key)
