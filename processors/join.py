@@ -11,7 +11,8 @@ from itertools import islice
 from processors.coverage import CoverageCounts, Place, place_of
 from processors.deadlines import DROP, LOOK, Deadlines
 from processors.hot_keys import OUTCOMES_AT_ONCE, HotKeys
-from processors.join_records import EXPIRED, LABELLED, OPEN, JoinRecords, Kept, record_key
+from processors.join_group import EXPIRED, LABELLED, OPEN, Kept
+from processors.join_records import JoinRecords, record_key
 from processors.open_predictions import OldestOpen, OpenPredictions
 from processors.options import DAY_US, DEFAULTS, Options
 from processors.pairing import IN_TIME, answers, standings

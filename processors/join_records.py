@@ -1,10 +1,10 @@
 """What the join keeps of predictions and outcomes: one record each, under their common key."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
+from processors.join_group import EXPIRED, LABELLED, OPEN, Group, Kept
 from processors.options import DEFAULTS, Options
-from processors.pairing import answers
 from processors.store import Store
 from schemas.codec import Codec
 from schemas.errors import InvalidValueError
@@ -13,8 +13,6 @@ from schemas.validation import EVENT_BYTES_MAX
 
 T = TypeVar("T")
 
-# Standing of a prediction in the coverage of its model; outcomes are always OPEN.
-OPEN, LABELLED, EXPIRED = 0, 1, 2
 _STANDINGS = tuple(bytes((standing,)) for standing in (OPEN, LABELLED, EXPIRED))
 
 JOINED = b"j"
@@ -22,62 +20,8 @@ KINDS: dict[type[Prediction] | type[Outcome], bytes] = {Prediction: b"p", Outcom
 TYPES: dict[bytes, type[Prediction] | type[Outcome]] = {v: k for k, v in KINDS.items()}
 # Groups with more events are read from the store whenever they are asked for.
 GROUP_EVENTS_MAX = 1_000
-# Up to so many meetings of predictions and outcomes, which predictions are labelled is worked out
-# when a group is read. In larger groups their records say so: less needs a new STATE_VERSION.
-MEETINGS_MAX = 2_500
 # What was not asked for while so many bytes of others came is no longer at hand.
 BYTES_AT_HAND_MAX = 2_000_000
-
-
-class Kept(NamedTuple):
-    """A prediction as the join keeps it, with its standing in the coverage of its model."""
-
-    prediction: Prediction
-    standing: int
-
-
-class _Group:
-    """All events under one join key, by their ids; `size` is what their records came to.
-
-    `unsaid` are the predictions that are labelled and whose records do not say so.
-    """
-
-    __slots__ = ("outcomes", "predictions", "size", "unsaid")
-
-    def __init__(self) -> None:
-        self.predictions: dict[str, Kept] = {}
-        self.outcomes: dict[str, Outcome] = {}
-        self.unsaid: set[str] = set()
-        self.size = 0
-
-    @property
-    def is_explicit(self) -> bool:
-        """Whether the records of labelled predictions have to say so."""
-        return len(self.predictions) * len(self.outcomes) > MEETINGS_MAX
-
-    def __len__(self) -> int:
-        return len(self.predictions) + len(self.outcomes)
-
-    def add(self, event: Prediction | Outcome, standing: int, size: int) -> None:
-        self.size += size
-        if isinstance(event, Prediction):
-            self.predictions[event.event_id] = Kept(event, standing)
-        else:
-            self.outcomes[event.event_id] = event
-
-    def label(self, options: Options) -> None:
-        """Find the labelled predictions among events as they were read."""
-        if not self.outcomes or self.is_explicit:
-            return
-        for event_id, (prediction, standing) in self.predictions.items():
-            if standing == LABELLED:
-                continue
-            retention_us = options.retention_us(prediction.assay_id)
-            if any(
-                answers(outcome, prediction, retention_us) for outcome in self.outcomes.values()
-            ):
-                self.predictions[event_id] = Kept(prediction, LABELLED)
-                self.unsaid.add(event_id)
 
 
 def prefix(key: bytes, event_type: type[Prediction] | type[Outcome] | None = None) -> bytes:
@@ -138,8 +82,8 @@ class JoinRecords:
     def __init__(self, codec: Codec, options: Options = DEFAULTS) -> None:
         self._codec, self._options = codec, options
         # None stands for a group that is too large.
-        self._young: dict[bytes, _Group | None] = {}
-        self._old: dict[bytes, _Group | None] = {}
+        self._young: dict[bytes, Group | None] = {}
+        self._old: dict[bytes, Group | None] = {}
         self._bytes_at_hand = 0
 
     def encode(self, event: Prediction | Outcome) -> bytes:
@@ -245,7 +189,7 @@ class JoinRecords:
         group.predictions[prediction.event_id] = Kept(prediction, LABELLED)
         group.unsaid.add(prediction.event_id)
 
-    def _say(self, group: _Group, key: bytes, store: Store) -> None:
+    def _say(self, group: Group, key: bytes, store: Store) -> None:
         """Have the records of all labelled predictions say so."""
         for event_id in sorted(group.unsaid):
             prediction = group.predictions[event_id].prediction
@@ -268,7 +212,7 @@ class JoinRecords:
         """Have the groups of several keys at hand: sooner done for all at once."""
         self._load([key for key in keys if key not in self._young and key not in self._old], store)
 
-    def _group(self, key: bytes, store: Store) -> _Group | None:
+    def _group(self, key: bytes, store: Store) -> Group | None:
         """Return the events under a key, or None when they are too many to be kept at hand."""
         if key not in self._young:
             if key in self._old:
@@ -277,7 +221,7 @@ class JoinRecords:
                 self._load([key], store)
         return self._young[key]
 
-    def _keep(self, key: bytes, group: _Group | None) -> None:
+    def _keep(self, key: bytes, group: Group | None) -> None:
         if self._bytes_at_hand > BYTES_AT_HAND_MAX:
             self._young, self._old = {}, self._young
             self._bytes_at_hand = 0
@@ -286,12 +230,12 @@ class JoinRecords:
 
     def _load(self, keys: Iterable[bytes], store: Store) -> None:
         keys = list(keys)
-        groups: dict[bytes, _Group | None] = {}
-        found: dict[type[Prediction] | type[Outcome], list[tuple[_Group, bytes]]]
+        groups: dict[bytes, Group | None] = {}
+        found: dict[type[Prediction] | type[Outcome], list[tuple[Group, bytes]]]
         found = {Prediction: [], Outcome: []}
         every = store.scan_each([prefix(key) for key in keys], GROUP_EVENTS_MAX + 1)
         for key, records in zip(keys, every, strict=True):
-            group = groups[key] = _Group() if len(records) <= GROUP_EVENTS_MAX else None
+            group = groups[key] = Group() if len(records) <= GROUP_EVENTS_MAX else None
             if group is not None:
                 for own_key, value in records:
                     found[event_type_of(own_key)].append((group, value))

@@ -12,7 +12,7 @@ from test_join import OPTIONS as SHORT
 from test_join import O, P, events_of_a_lab, expected_of
 from test_pairing_oracle import CODEC, AnyEvent, newest_revisions
 
-from processors import join_records
+from processors import join_group, join_records
 from processors.join import Join
 from processors.join_records import JOINED, event_type_of
 from processors.options import DAY_US, Options
@@ -104,8 +104,11 @@ def test_counts_are_those_of_the_batch_in_any_order(
     times = data.draw(ticks)
     order: list[Event] = data.draw(st.permutations([*events, *(Tick(0, at) for at in times)]))
     lane = Lane(SHORT._replace(slack_days=100))
-    few = dict(zip(("MEETINGS_MAX", "GROUP_EVENTS_MAX"), limits, strict=True))
-    with patch.multiple(join_records, **few):
+    meetings_max, group_events_max = limits
+    with (
+        patch.object(join_group, "MEETINGS_MAX", meetings_max),
+        patch.object(join_records, "GROUP_EVENTS_MAX", group_events_max),
+    ):
         for number, event in enumerate(order):
             if restarts and number % 4 == 0:
                 lane.restart()
