@@ -87,7 +87,7 @@ class SimulatedRdict:
         batch.put(key, value)
         self.write(batch)
 
-    def iter(self) -> _Iterator:
+    def iter(self, _options: object) -> _Iterator:
         return _Iterator(self._folder.items)
 
     def write(self, batch: SimulatedWriteBatch) -> None:
