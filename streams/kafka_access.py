@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 REACH_TIMEOUT_S = 5.0
 # How long a refused login or certificate may be no more than a broker that is starting.
 REFUSED_AFTER_S = 2.0
+LAST_ASK_S = 3.0
 ASK_AGAIN_S = 1.0
 ADMIN_TIMEOUT_S = 15.0
 LOOK_EVERY_S = 0.1
@@ -86,7 +88,12 @@ def reached(kafka: KafkaSettings) -> tuple[AdminClient, ClusterMetadata]:
             # The client library itself would go on asking for ever.
             refused = any(e.name() in ("_AUTHENTICATION", "_SSL") for e in heard)
             if waited > REACH_TIMEOUT_S or (refused and waited > REFUSED_AFTER_S):
-                raise diagnosed(kafka, heard) from error
+                found = diagnosed(kafka, heard)
+                if not refused:
+                    # A broker that came up while it was looked at only seems to refuse us.
+                    with suppress(KafkaException):
+                        return admin, admin.list_topics(timeout=LAST_ASK_S)
+                raise found from error
             time.sleep(LOOK_EVERY_S)
 
 
