@@ -118,10 +118,10 @@ class Join:
             said += self._hot_keys.work(store, self._sequence)
             self._deadlines.flush(store, self._sequence)
             passed = list(self._deadlines.passed(store))
-            known = self._records.all_at((own_key for _, own_key in passed), store)
+            events = self._records.events_at((own_key for _, own_key in passed), store)
             for what, own_key in passed:
-                if own_key in known:
-                    self._deadline_passed(what, own_key, known[own_key][0], store)
+                if own_key in events:
+                    self._deadline_passed(what, own_key, events[own_key], store)
             self._deadlines.flush(store, self._sequence)
             # Once at the beginning, too: what is known then is in the first checkpoint's note.
             if quiet or not self._oldest_open.looked:
@@ -203,6 +203,9 @@ class Join:
 
     def _count(self, before: Kept | None, after: Kept, store: Store) -> None:
         """Count a prediction that is new or stands differently."""
+        # One that is new has a deadline that is, too, and is found by it.
+        if before is not None and after.is_open and not before.is_open:
+            self._oldest_open.start_over()
         if before is not None and not before.prediction.retracted:
             if _place_of(before) == _place_of(after) and not after.prediction.retracted:
                 was, now = before.standing, after.standing
@@ -210,8 +213,6 @@ class Join:
                     labelled = (now == LABELLED) - (was == LABELLED)
                     expired = (now == EXPIRED) - (was == EXPIRED)
                     self._coverage.add(_place_of(after), store, 0, labelled, expired)
-                    if now == OPEN:
-                        self._oldest_open.start_over()
                 return
             self._count_one(before, -1, store)
         if not after.prediction.retracted:

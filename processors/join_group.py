@@ -19,6 +19,11 @@ class Kept(NamedTuple):
     prediction: Prediction
     standing: int
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it still waits for an answer: not retracted, labelled or expired."""
+        return self.standing == OPEN and not self.prediction.retracted
+
 
 class Group:
     """All events under one join key, by their ids; `size` is what their records came to, in bytes.

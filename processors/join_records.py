@@ -115,17 +115,16 @@ class JoinRecords:
             return None
         return self._codec.decode(known[1:], event_type_of(own_key)), known[0]
 
-    def all_at(
+    def events_at(
         self, own_keys: Iterable[bytes], store: Store
-    ) -> dict[bytes, tuple[Prediction | Outcome, int]]:
-        """Return what `at` does for each of many records that there are."""
+    ) -> dict[bytes, Prediction | Outcome]:
+        """Return the events of many records, without those that there are not."""
         found = {own_key: known for own_key in own_keys if (known := store.get(own_key))}
-        events: dict[bytes, tuple[Prediction | Outcome, int]] = {}
+        events: dict[bytes, Prediction | Outcome] = {}
         for event_type in TYPES.values():
-            some = {k: known for k, known in found.items() if event_type_of(k) is event_type}
-            decoded = self._codec.decode_all([known[1:] for known in some.values()], event_type)
-            for (own_key, known), event in zip(some.items(), decoded, strict=True):
-                events[own_key] = event, known[0]
+            some = {k: known[1:] for k, known in found.items() if event_type_of(k) is event_type}
+            decoded = self._codec.decode_all(list(some.values()), event_type)
+            events.update(zip(some, decoded, strict=True))
         return events
 
     def open_at(self, own_key: bytes, store: Store) -> Prediction | None:
@@ -139,7 +138,7 @@ class JoinRecords:
             kept = Kept(self._codec.decode(known[1:], Prediction), OPEN)
         else:
             kept = group.predictions[own_key[own_key.rindex(b"\0") + 2 :].decode()]
-        return kept.prediction if kept.standing == OPEN and not kept.prediction.retracted else None
+        return kept.prediction if kept.is_open else None
 
     def predictions(self, key: bytes, store: Store) -> list[Kept]:
         """Return every prediction under a join key by id, the retracted ones included."""
@@ -173,12 +172,12 @@ class JoinRecords:
             group.add(event, standing, len(encoded))
             group.unsaid.discard(event.event_id)
             self._bytes_at_hand += len(encoded)
-            if group.unsaid and group.is_explicit:
+            too_large = len(group) > GROUP_EVENTS_MAX
+            if group.unsaid and (too_large or group.is_explicit):
                 self._say(group, key, store)
-            if len(group) > GROUP_EVENTS_MAX:
-                self._say(group, key, store)
+            if too_large:
                 self._young[key] = None
-        store.put(record_key(event, key), _STANDINGS[standing] + encoded)
+        _write(event, standing, encoded, key, store)
 
     def restand(self, prediction: Prediction, standing: int, key: bytes, store: Store) -> None:
         """Keep a prediction that is kept already in another standing."""
@@ -193,8 +192,7 @@ class JoinRecords:
         """Have the records of all labelled predictions say so."""
         for event_id in sorted(group.unsaid):
             prediction = group.predictions[event_id].prediction
-            encoded = self._codec.encode(prediction)
-            store.put(record_key(prediction, key), _STANDINGS[LABELLED] + encoded)
+            _write(prediction, LABELLED, self._codec.encode(prediction), key, store)
         group.unsaid.clear()
 
     def remove(self, own_key: bytes, store: Store) -> None:
@@ -247,6 +245,12 @@ class JoinRecords:
             if loaded is not None:
                 loaded.label(self._options)
             self._keep(key, loaded)
+
+
+def _write(
+    event: Prediction | Outcome, standing: int, encoded: bytes, key: bytes, store: Store
+) -> None:
+    store.put(record_key(event, key), _STANDINGS[standing] + encoded)
 
 
 def _by_id(events: dict[str, T]) -> list[T]:

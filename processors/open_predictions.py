@@ -45,7 +45,7 @@ class OldestOpen:
         self.looked = False
 
     def start_over(self) -> None:
-        """Look at all of them again, as an answer that is taken back asks for.
+        """Look at all of them again, as one that is open once more asks for.
 
         >>> from schemas.codec import Codec
         >>> from schemas.table import SchemaTable

@@ -73,6 +73,23 @@ def test_an_answer_that_is_taken_back_shows_with_the_next_tick() -> None:
     assert lane.quiet() == (2, NOW - 9 * DAY_US)
 
 
+def test_a_prediction_whose_retraction_is_taken_back_is_found_again() -> None:
+    lane = Lane()
+    lane.take(predicted("A", 9), predicted("A", 9, revision=1, retracted=True), predicted("B", 3))
+    assert lane.quiet() == (1, NOW - 3 * DAY_US)
+    lane.take(predicted("A", 9, revision=2))
+    assert lane.quiet() == (2, NOW - 9 * DAY_US)
+
+
+def test_an_answered_one_that_is_moved_to_another_model_is_found_again() -> None:
+    lane = Lane()
+    stated = AssayContext(operator="ann")
+    lane.take(predicted("A", 9), measured("A"), predicted("B", 3))
+    assert lane.quiet() == (1, NOW - 3 * DAY_US)
+    lane.take(predicted("A", 9, revision=1, model_id="other", context=stated))
+    assert lane.quiet() == (2, NOW - 9 * DAY_US)
+
+
 def test_retracted_and_expired_ones_are_not_open_and_timeless_ones_have_no_age() -> None:
     lane = Lane()
     lane.take(predicted("A", 9), predicted("A", 9, revision=1, retracted=True))
