@@ -37,8 +37,7 @@ class PendingChanges:
 
     def keys_between(self, first: bytes, end: bytes, reverse: bool) -> Iterator[bytes]:
         """Yield the keys from `first` to before `end` (b"": to the last), or backwards."""
-        if self._unsorted:
-            self._sort()
+        self._sort()
         found: list[bytes] = []
         for keys in (self._sorted, self._recent):
             stop = bisect_left(keys, end) if end else len(keys)
@@ -48,8 +47,7 @@ class PendingChanges:
 
     def any_under(self, prefix: bytes) -> bool:
         """Return whether a key with a prefix was changed."""
-        if self._unsorted:
-            self._sort()
+        self._sort()
         for keys in (self._sorted, self._recent):
             place = bisect_left(keys, prefix)
             if place < len(keys) and keys[place].startswith(prefix):
@@ -64,6 +62,8 @@ class PendingChanges:
         self._unsorted.clear()
 
     def _sort(self) -> None:
+        if not self._unsorted:
+            return
         self._recent += self._unsorted
         self._recent.sort()
         self._unsorted.clear()
