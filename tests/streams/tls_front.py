@@ -1,4 +1,4 @@
-"""TLS in front of a server that has none: what a load balancer does on a cluster."""
+"""A relay in front of a server, with TLS where wanted: a load balancer on a cluster."""
 
 import socket
 import socketserver
@@ -16,7 +16,10 @@ class _Relay(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         with suppress(OSError):
-            client = self.server.context.wrap_socket(self.request, server_side=True)
+            context = self.server.context
+            client = (
+                context.wrap_socket(self.request, server_side=True) if context else self.request
+            )
             with client, socket.create_connection((LOOPBACK, self.server.behind)) as behind:
                 back = threading.Thread(target=_pump, args=(behind, client), daemon=True)
                 back.start()
@@ -36,17 +39,24 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 class _Front(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
-    def __init__(self, behind: int, certificate: Path) -> None:
-        super().__init__((LOOPBACK, 0), _Relay)
-        self.behind = behind
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(certificate)
+    def __init__(self, behind: int, context: ssl.SSLContext | None, port: int) -> None:
+        super().__init__((LOOPBACK, port), _Relay)
+        self.behind, self.context = behind, context
 
 
 @contextmanager
 def tls_front(behind: int, certificate: Path) -> Iterator[int]:
     """Give a port that speaks TLS for the loopback port `behind`, with a PEM of key and chain."""
-    with _Front(behind, certificate) as front:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with relay(behind, context) as port:
+        yield port
+
+
+@contextmanager
+def relay(behind: int, context: ssl.SSLContext | None = None, port: int = 0) -> Iterator[int]:
+    """Give `port`, 0 a free one, that passes on to the loopback port `behind`; None: no TLS."""
+    with _Front(behind, context, port) as front:
         thread = threading.Thread(target=front.serve_forever, daemon=True)
         thread.start()
         try:
