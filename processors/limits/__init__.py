@@ -1,0 +1,1 @@
+"""How limits of charts follow from the false alarms that a lab accepts."""
