@@ -31,6 +31,24 @@ def tally(confusion: Confusion, label: str) -> Tally:
     return Tally(hits, predicted - hits, measured - hits)
 
 
+def macro(confusion: Confusion, parts: Callable[[Tally], tuple[int, int]], reason: str) -> Estimate:
+    """Return the mean of a rate over the labels for which it is defined, with no interval.
+
+    `parts` gives numerator and denominator of a tally. Undefined for `reason` where every
+    denominator is 0.
+
+    >>> window = Confusion(); window.update("hit", "hit"); window.update("hit", "miss")
+    >>> macro(window, lambda t: (t.true_positives, t.true_positives + t.false_negatives), "").value
+    0.5
+    """
+    n = confusion.n
+    if not n:
+        return undefined(0, "no pairs")
+    every = [parts(tally(confusion, label)) for label in confusion.labels()]
+    rates = [top / bottom for top, bottom in every if bottom]
+    return estimate(n, math.fsum(rates) / len(rates)) if rates else undefined(n, reason)
+
+
 def rate(
     confusion: Confusion,
     parts: Callable[[Tally], tuple[int, int]],
@@ -54,9 +72,7 @@ def rate(
         return undefined(0, "no pairs")
     labels = confusion.labels()
     if confusion.positive is None and len(labels) > 2:
-        every = [parts(tally(confusion, label)) for label in labels]
-        rates = [top / bottom for top, bottom in every if bottom]
-        return estimate(n, math.fsum(rates) / len(rates)) if rates else undefined(n, reason)
+        return macro(confusion, parts, reason)
     positive = positive_label(labels, confusion.positive)
     if positive is None:
         return undefined(n, "one class only")

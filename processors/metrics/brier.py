@@ -1,0 +1,35 @@
+"""Mean squared error of a probability."""
+
+import numpy as np
+
+from processors.metrics._estimate import Estimate, estimate
+from processors.metrics._intervals import mean_interval
+from processors.metrics._probability import positives
+from processors.summaries.values import Values
+
+UNIT = "1"
+BIGGER_IS_BETTER = False
+NEEDS = Values
+
+
+def get(summary: Values) -> Estimate:
+    """Return the mean of (probability - 1 or 0)², 0 to 1, as measured positive or not.
+
+    The interval is Student's of a mean, cut at 0 and 1; none below two pairs. Undefined on an empty
+    window, where the positive class cannot be told, and on more than two classes.
+
+    Source: G. W. Brier, "Verification of forecasts expressed in terms of probability", Monthly
+    Weather Review 78 (1950), 1-3, in the form for one of two classes.
+
+    >>> get(Values(probability=[1.0, 0.5], label=["hit", "miss"])).value
+    0.125
+    """
+    measured = positives(summary)
+    if isinstance(measured, Estimate):
+        return measured
+    squares = (summary.probability - measured) ** 2
+    n, mean = int(squares.size), float(squares.mean())
+    interval = mean_interval(n, mean, float(np.std(squares, ddof=1))) if n > 1 else None
+    if interval is not None:
+        interval = max(0.0, interval[0]), min(1.0, interval[1])
+    return estimate(n, mean, interval)
