@@ -1,7 +1,7 @@
 """The metrics of a series' windows, in event time: all, the last pairs, and the last days."""
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import accumulate, compress, islice
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from processors.day_windows import day_windows
 from processors.keys import time_of
-from processors.metrics import Estimate, compute
+from processors.metrics import Estimate, all_metrics, compute
 from processors.options import Options
 from processors.series import Compared
 from processors.series_state import SeriesState
@@ -23,8 +23,6 @@ ALL = "all"
 # above the second limit not at all.
 RANK_PAIRS_BUSY_MAX = 200
 RANK_PAIRS_MAX = 10_000
-
-RANK_METRICS = ("kendall_tau", "roc_auc")
 
 Numbers = npt.NDArray[np.float64]
 
@@ -142,12 +140,17 @@ def metrics_of(state: SeriesState, store: Store, options: Options, in_full: bool
             by_size[sums.n] = _estimates(sums, rows.values(sums.n) if with_ranks else None)
         told += [Measured(window, name, found, rows.at) for name, found in by_size[sums.n]]
         if not with_ranks and not in_full:
-            unsaid |= {(window, metric) for metric in RANK_METRICS} & state.published
+            unsaid |= {(window, metric) for metric in _of_values()} & state.published
     now = {(measured.window, measured.metric) for measured in told} | unsaid
     told += [_gone(*name, rows.at) for name in sorted(state.published - now)]
     state.published = frozenset(now)
     complete = in_full or not any(rank_pairs_max < size <= RANK_PAIRS_MAX for size in by_size)
     return Measurement(told, complete, max((n for n in by_size if n <= rank_pairs_max), default=0))
+
+
+@cache
+def _of_values() -> tuple[str, ...]:
+    return tuple(name for name, metric in all_metrics().items() if metric.NEEDS is Values)
 
 
 def _gone(window: str, metric: str, at: int | None) -> Measured:
