@@ -117,6 +117,11 @@ class AlertKeeper:
         """Whether an alert is open now."""
         return self.alert is not None and self.alert.state == OPEN
 
+    @property
+    def episode(self) -> int:
+        """How many alerts have ended."""
+        return self._said.opened - self.is_open
+
     def changed(
         self, change: Change, at: int | None, sequence: int, rows: Rows, learned: Learned
     ) -> list[Alert]:

@@ -22,7 +22,7 @@ from processors.series_state import SeriesState
 from processors.store import Store
 from processors.window_metrics import metrics_of
 from processors.window_sums import terms_of
-from schemas.events import Coverage, Event, Metric, Pair, Tick
+from schemas.events import CONTEXT_FIELDS, Coverage, Event, Metric, Pair, Tick
 from schemas.topics import SEPARATOR, canonical, monitor_key
 
 # How far back a cause is looked for.
@@ -34,6 +34,7 @@ SERIES_AT_ONCE_QUIET = 50
 # of the time, and what comes meanwhile waits.
 RANK_PAIRS_AT_ONCE = 2_000
 RANK_PAIRS_AT_ONCE_QUIET = 20_000
+INSTRUMENT = CONTEXT_FIELDS.index("instrument")
 
 
 class Monitor:
@@ -57,7 +58,7 @@ class Monitor:
         # Imported now and not while the first events wait.
         all_metrics()
         all_detectors()
-        self._series = SeriesAtHand()
+        self._series = SeriesAtHand(options)
         self._coverage = LabelCoverage()
         self._keepers: dict[Subject, AlertKeeper] = {}
 
@@ -195,13 +196,34 @@ class Monitor:
         rows = partial(self._rows, subject, record.model_version, store)
 
         def learned(name: SeriesName) -> bool:
-            return not self._series.get(SeriesId(subject, name), store).watch.learning
+            return self._series.get(SeriesId(subject, name), store).watch.missing is None
 
+        instrument = record.context[INSTRUMENT]
+        whole_name, *_ = states
+        whole = states[whole_name].watch.baseline
+        pairs = states[whole_name].n
+        # A series of all pairs says what the whole says; to look twice would spend twice.
+        looking = [
+            name
+            for name, state in states.items()
+            if state.watch.ready(whole) and (name is whole_name or state.n < pairs)
+        ]
+        rate = self._options.false_alarms_per_pair / max(len(looking), 1)
+        frozen, episode = keeper.is_open, keeper.episode
         scores: dict[SeriesName, float | None] = {}
         found: list[Change] = []
         for name, state in states.items():
-            scores[name], changes = state.watch.update(error, record.at)
-            found += changes
+            seen = state.watch.update(
+                error,
+                instrument,
+                record.at,
+                rate if name in looking else None,
+                None if name is whole_name else whole,
+                frozen,
+                episode,
+            )
+            scores[name] = seen.standing
+            found += seen.changes
         said: list[Event] = [*keeper.seen(scores, sequence, rows, learned)]
         for change in found:
             said += keeper.changed(change, record.at, sequence, rows, learned)

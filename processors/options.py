@@ -6,6 +6,11 @@ from typing import NamedTuple
 
 from schemas.topics import canonical
 
+# The part of the budget that each detector may spend. They sum to 1: the alerts of several charts
+# on the same results overlap, and nothing is left over for those.
+DETECTORS: Mapping[str, float] = MappingProxyType(
+    {"cusum": 0.8, "spread": 0.1, "kolmogorov_smirnov": 0.1}
+)
 DAY_US = 24 * 3600 * 1_000_000
 
 
@@ -16,6 +21,11 @@ class Options(NamedTuple):
     it; `retention_days_by_assay` overrides it for single assays. What both sides keep beyond that
     is `slack_days`. Windows of metrics hold the last `window_pairs` pairs, and the last
     `window_days` days up to the newest pair.
+
+    `false_alarms_per_model_year` is the budget of false alerts of one model version in one assay,
+    all series and detectors together, in a year of `pairs_per_model_year` pairs; `detectors` says
+    which spend what part of it. A series is learning until `baseline_results` results of closed
+    runs are there.
     """
 
     retention_days: int = 400
@@ -23,6 +33,19 @@ class Options(NamedTuple):
     slack_days: int = 30
     window_pairs: tuple[int, ...] = (50, 200)
     window_days: tuple[int, ...] = (30,)
+    false_alarms_per_model_year: float = 1.0
+    pairs_per_model_year: int = 5_000
+    detectors: Mapping[str, float] = DETECTORS
+    baseline_results: int = 50
+
+    @property
+    def false_alarms_per_pair(self) -> float:
+        """How many false alarms one pair may raise.
+
+        >>> Options().false_alarms_per_pair
+        0.0002
+        """
+        return self.false_alarms_per_model_year / self.pairs_per_model_year
 
     def retention_us(self, assay_id: str) -> int:
         """Return the retention of an assay in microseconds.

@@ -1,6 +1,7 @@
 """The series a monitor has at hand between checkpoints, and which of them have news."""
 
 from processors.keys import PENDING, SeriesId, split
+from processors.options import DEFAULTS, Options
 from processors.series import SeriesName
 from processors.series_state import SeriesState
 from processors.store import Store
@@ -19,7 +20,8 @@ class SeriesAtHand:
     [SeriesId(subject=b'net', name=SeriesName(model_version='1', field=None, value=None))]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, options: Options = DEFAULTS) -> None:
+        self._options = options
         self._states: dict[SeriesId, SeriesState] = {}
         self._changed: list[SeriesId] = []
         # What the store says of who waits; how many saves each has waited is at hand only.
@@ -31,7 +33,7 @@ class SeriesAtHand:
         """Return a series, to be read."""
         state = self._states.get(series)
         if state is None:
-            state = self._states[series] = SeriesState.load(*series, store)
+            state = self._states[series] = SeriesState.load(*series, store, self._options)
         return state
 
     def changing(self, series: SeriesId, store: Store) -> SeriesState:

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from processors.day_windows import day_of
-from processors.detectors import State
 from processors.keys import SeriesKeys
+from processors.options import DEFAULTS, Options
 from processors.parts import delete_parts, get_parts, put_parts
 from processors.record_layout import RecordLayout
 from processors.series import Compared, SeriesName
 from processors.store import Store
 from processors.summaries.sums import Terms
-from processors.watch import FRESH, Watch
+from processors.watch import Watch, WatchState
 from processors.window_sums import WindowSums
 
 
@@ -21,7 +21,7 @@ class _Stored(NamedTuple):
     changed: int
     sequence: int
     sums: bytes
-    detectors: dict[str, State]
+    watch: WatchState
 
 
 _STORED = RecordLayout(_Stored)
@@ -47,18 +47,27 @@ class SeriesState:
     0
     """
 
-    def __init__(self, subject: bytes, name: SeriesName) -> None:
+    def __init__(self, subject: bytes, name: SeriesName, options: Options = DEFAULTS) -> None:
         self.name = name
         self.keys = SeriesKeys(subject, name)
         self.changed = 0
         self.unsaved = False
         self.sequence = 0
         self.whole = WindowSums()
-        self.watch = Watch()
+        self.watch = self._watch(options)
         self.published: frozenset[tuple[str, str]] = frozenset()
         self._days: dict[int, WindowSums] = {}
         self._stored_reference = 0
         self._stored_published = self.published
+
+    def _watch(
+        self,
+        options: Options,
+        state: WatchState | None = None,
+        reference: list[float] | None = None,
+    ) -> Watch:
+        whole = self.name.field is None
+        return Watch(options.detectors, state, reference, options.baseline_results, whole)
 
     @property
     def n(self) -> int:
@@ -110,8 +119,8 @@ class SeriesState:
     def save(self, store: Store) -> None:
         """Write what changed since `load` or the last `save`."""
         self.save_days(store)
-        detectors = self.watch.detector_states()
-        stored = _Stored(self.changed, self.sequence, self.whole.to_bytes(), detectors)
+        watch = self.watch.state()
+        stored = _Stored(self.changed, self.sequence, self.whole.to_bytes(), watch)
         put_parts(store, self.keys.state, _STORED.pack(stored))
         if len(self.watch.reference) != self._stored_reference:
             store.put(self.keys.reference, _REFERENCE.pack(self.watch.reference))
@@ -121,9 +130,11 @@ class SeriesState:
             self._stored_published = self.published
 
     @classmethod
-    def load(cls, subject: bytes, name: SeriesName, store: Store) -> "SeriesState":
+    def load(
+        cls, subject: bytes, name: SeriesName, store: Store, options: Options = DEFAULTS
+    ) -> "SeriesState":
         """Return what `save` wrote of a series, or an empty state."""
-        state = cls(subject, name)
+        state = cls(subject, name, options)
         data = get_parts(store, state.keys.state)
         if data is None:
             return state
@@ -132,7 +143,7 @@ class SeriesState:
         state.whole = WindowSums.from_bytes(stored.sums)
         reference = store.get(state.keys.reference)
         errors = [] if reference is None else _REFERENCE.unpack(reference)
-        state.watch = Watch(errors, stored.detectors or FRESH)
+        state.watch = state._watch(options, stored.watch, errors)
         state._stored_reference = len(errors)
         published = store.get(state.keys.published)
         if published is not None:

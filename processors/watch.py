@@ -1,63 +1,149 @@
-"""The watch on one series: its reference errors, their normal scores, and its detectors."""
+"""The watch on one series: its baseline, its reference values, and its detectors."""
 
 from bisect import insort
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from processors.detectors import Change, Detector, Observation, State, all_detectors
-from processors.normal_scores import normal_score
+from processors.innovations import Innovations, InnovationsState
+from processors.run_moments import Baseline
+from processors.runs import run_of
 
-# Limits of the detectors hold from here on; below it a series is learning, never healthy.
-REFERENCE_PAIRS = 50
-FRESH: Mapping[str, State] = MappingProxyType({})
+# A run of which a chart thinks so much of its limit does not belong to the baseline yet.
+SUSPECTED_STRENGTH = 0.15
 
 
 class Seen(NamedTuple):
-    """What a watch makes of one error: its score (None while learning) and the changes found."""
+    """What a watch makes of one value.
 
-    score: float | None
+    `standing` is its distance from the baseline's mean in SD, None while learning; `strength` is
+    where the highest detector stands, 0 to 1 at its limit; `changes` are those found.
+    """
+
+    standing: float | None
+    strength: float
     changes: list[Change]
 
 
+class WatchState(NamedTuple):
+    """All that is needed to go on."""
+
+    innovations: InnovationsState = InnovationsState()
+    on_whole: bool = False
+    episode: int = 0
+    strength: float = 0.0
+    detectors: Mapping[str, State] = {}
+
+
+NOTHING = Seen(None, 0.0, [])
+
+
 class Watch:
-    """Watches the errors of one series in the order of the log.
+    """Watches the values of one series in the order of the log.
 
-    The first REFERENCE_PAIRS errors become the reference and stay it. `reference` and `detectors`
-    are what `reference` and `detector_states()` gave, to go on from there.
+    `shares` gives the detectors by name with the part of the false alarms that each may raise.
+    A series that comes up when the whole model version has its baseline already is held against
+    that: its own first results may be the bad ones.
 
-    >>> watch = Watch()
-    >>> [watch.update(float(i % 7), i).score for i in range(50)][-1] is None
-    True
-    >>> again = Watch(watch.reference, watch.detector_states())
-    >>> round(again.update(3.0, 51).score, 1)
-    0.0
+    >>> watch = Watch({"cusum": 1.0}, baseline_results=20)
+    >>> day = 86_400_000_000
+    >>> for i in range(60): seen = watch.update(float(i % 5), None, i * day, 1e-4)
+    >>> round(seen.standing, 1), watch.missing
+    (1.4, None)
     """
 
     def __init__(
-        self, reference: Sequence[float] = (), detectors: Mapping[str, State] = FRESH
+        self,
+        shares: Mapping[str, float],
+        state: WatchState | None = None,
+        reference: list[float] | None = None,
+        baseline_results: int = 50,
+        whole: bool = True,
     ) -> None:
-        self.reference: list[float] = list(reference)
-        self._detectors: dict[str, Detector] = {
-            name: file.Detector(detectors.get(name)) for name, file in all_detectors().items()
+        found = state or WatchState()
+        self.reference = reference or []
+        self._whole = whole
+        self._baseline_results = baseline_results
+        self._innovations = Innovations(found.innovations, baseline_results)
+        self._on_whole = found.on_whole
+        self._fresh = state is None
+        self._episode = found.episode
+        self.strength = found.strength
+        self._shares = shares
+        self._detectors: dict[str, tuple[Detector, float]] = {}
+        self._start(found.detectors)
+
+    def _start(self, states: Mapping[str, State]) -> None:
+        known = all_detectors()
+        self._detectors = {
+            name: (known[name].Detector(states.get(name)), share)
+            for name, share in self._shares.items()
+            if self._whole or known[name].EACH_SERIES
         }
 
     @property
-    def learning(self) -> bool:
-        """Whether the reference is still being collected."""
-        return len(self.reference) < REFERENCE_PAIRS
+    def baseline(self) -> Baseline | None:
+        """What is expected of the series by its own results; None while there are too few."""
+        return self._innovations.baseline
 
-    def update(self, error: float, at: int | None) -> Seen:
-        """Take the error of one pair measured at `at` (microseconds, None when not stated)."""
-        if self.learning:
-            insort(self.reference, error)
-            return Seen(None, [])
-        observation = Observation(error, normal_score(error, self.reference), at, self.reference)
-        found = [detector.update(observation) for detector in self._detectors.values()]
-        return Seen(observation.score, [change for change in found if change is not None])
+    @property
+    def missing(self) -> str | None:
+        """A sentence of what the series lacks for a baseline, or None."""
+        return None if self._on_whole else self._innovations.missing
 
-    def detector_states(self) -> dict[str, State]:
-        """Return the states of the detectors as plain data; empty while learning."""
-        if self.learning:
-            return {}
-        return {name: detector.state() for name, detector in self._detectors.items()}
+    def ready(self, whole: Baseline | None) -> bool:
+        """Whether the next value can be judged; `whole` is the baseline of the model version."""
+        return whole is not None if self._on_whole or self._fresh else self.baseline is not None
+
+    def update(
+        self,
+        value: float,
+        instrument: str | None,
+        at: int | None,
+        rate: float | None,
+        whole: Baseline | None = None,
+        frozen: bool = False,
+        episode: int = 0,
+    ) -> Seen:
+        """Take the value of one pair measured at `at` (microseconds, None when not stated).
+
+        `rate` is how many false alarms all detectors together may raise with it, None for no look;
+        while `frozen` no run joins the baseline; with a new `episode` all detectors start afresh,
+        and what was seen in the old one stays out of the baseline.
+        """
+        if episode != self._episode:
+            self._episode = episode
+            self._innovations.forget_waiting()
+            self.strength = 0.0
+            self._start({})
+        if self._fresh:
+            self._fresh = False
+            self._on_whole = whole is not None
+        if self._whole and len(self.reference) < self._baseline_results:
+            insort(self.reference, value)
+        innovations = self._innovations
+        new = innovations.take(value, run_of(instrument, at), whole if self._on_whole else None)
+        if new is None or rate is None:
+            if not frozen:
+                innovations.settle()
+            return NOTHING
+        baseline = innovations.baseline
+        effect = baseline.design_effect if self._whole and baseline is not None else 1.0
+        observation = Observation(value, new.score, new.gain, at, self.reference, effect)
+        changes: list[Change] = []
+        self.strength = 0.0
+        for detector, share in self._detectors.values():
+            change = detector.update(observation, rate * share)
+            if change is not None:
+                changes.append(change)
+            self.strength = max(self.strength, detector.strength)
+        if not frozen and self.strength < SUSPECTED_STRENGTH:
+            innovations.settle()
+        return Seen(new.standing, self.strength, changes)
+
+    def state(self) -> WatchState:
+        """Return all that is needed to go on, the reference excepted."""
+        detectors = {name: detector.state() for name, (detector, _) in self._detectors.items()}
+        return WatchState(
+            self._innovations.state(), self._on_whole, self._episode, self.strength, detectors
+        )

@@ -1,9 +1,12 @@
 """Detectors of change on one series, one per file; the file's name is the registered name.
 
-A detector file gives a class `Detector`: `update(observation)` returns a Change or None, `state()`
-gives its state as plain data and `Detector(state)` takes it back.
+A detector file gives EACH_SERIES (whether it watches every series, or only the whole of a model
+version) and a class `Detector`: `update(observation, rate)` returns a Change or None, `state()`
+gives its state as plain data and `Detector(state)` takes it back. Its limit follows from the rate
+of false alarms it is allowed.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -13,17 +16,21 @@ State = list[float | int | list[float] | None]
 
 
 class Observation(NamedTuple):
-    """One scored pair as a detector sees it.
+    """One result as a detector sees it.
 
-    `error` is prediction − outcome in the unit of the pair; `score` is its normal score against the
-    reference errors (standard normal while nothing changes); `at` is its measured_at in
-    microseconds, None when not stated; `reference` are the series' reference errors, ascending.
+    `value` is in the unit of the pair. While nothing changes `score` is standard normal and
+    independent of the earlier ones; `gain` is by how much its mean moves when all values do by one
+    SD, 0 to 1. `at` is measured_at in microseconds, None when not stated. `reference` are the first
+    values of the series, ascending; `design_effect` is by how much runs inflate the variance of a
+    mean of values, 1 or more.
     """
 
-    error: float
+    value: float
     score: float
+    gain: float
     at: int | None
-    reference: list[float]
+    reference: Sequence[float]
+    design_effect: float
 
 
 class Change(NamedTuple):
@@ -37,8 +44,14 @@ class Change(NamedTuple):
 class Detector(Protocol):
     """Watches one series in the order of its log."""
 
-    def update(self, observation: Observation) -> Change | None:
-        """Take one observation; return the change it completes, else None."""
+    strength: float
+    """Where the detector stands: 0 for nothing at all, 1 at its limit."""
+
+    def update(self, observation: Observation, rate: float) -> Change | None:
+        """Take one observation; return the change it completes, else None.
+
+        `rate` is how many false alarms the detector may raise per observation, above 0.
+        """
 
     def state(self) -> State:
         """Return all that is needed to go on later, as plain data."""
@@ -46,6 +59,8 @@ class Detector(Protocol):
 
 class DetectorFile(Protocol):
     """What a file of this folder gives."""
+
+    EACH_SERIES: bool
 
     def Detector(self, state: State | None = None) -> Detector:
         """Return a detector that goes on from `state`, or a fresh one for None."""
@@ -55,7 +70,8 @@ class DetectorFile(Protocol):
 def all_detectors() -> dict[str, DetectorFile]:
     """Return every detector file of this folder by its name.
 
-    >>> sorted(all_detectors())
-    ['kolmogorov_smirnov', 'page_hinkley']
+    >>> {"cusum", "kolmogorov_smirnov", "spread"} <= all_detectors().keys()
+    True
     """
-    return {m.name: import_module(f"{__name__}.{m.name}") for m in iter_modules(__path__)}
+    names = (found.name for found in iter_modules(__path__) if found.name[0] != "_")
+    return {name: import_module(f"{__name__}.{name}") for name in names}

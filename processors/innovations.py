@@ -1,0 +1,197 @@
+"""Innovations: what each result says that the earlier ones of its run did not.
+
+A result is held against the results of earlier runs. Of its run the mean so far counts, whose
+variance the baseline tells, and of that what is new since the result before: while nothing changes
+the innovations are independent and standard normal, whatever the baseline's size and however much
+results of a run have in common. Each comes with its gain: by how much its mean would move if all
+results did by one SD, 1 for the first of a run and less for each that follows.
+
+References: D. M. Hawkins (1987), Self-starting CUSUM charts, The Statistician 36, 299-316;
+F. E. Satterthwaite (1946), Biometrics Bulletin 2, 110-114; D. L. Wallace (1959), Annals of
+Mathematical Statistics 30, 1121-1130 (t to normal); P. J. Huber (1964), ibid. 35, 73-101
+(why results are clipped).
+"""
+
+import math
+from typing import NamedTuple
+
+from processors.run_moments import Baseline, RunMoments
+from processors.runs import Run
+
+# A single result counts as this many SD from the mean at most.
+CLIP_SD = 3.5
+# Instruments work at the same time and results come out of order: a run is taken for closed when
+# it got none of so many results, for each run that is open.
+CLOSED_AFTER_RESULTS = 6
+OPEN_RUNS_MAX = 8
+# Below it there is hardly a measure of how much runs differ.
+RUNS_MIN = 3
+
+
+class Innovation(NamedTuple):
+    """One result as charts see it; `standing` is its distance from the mean in SD, clipped."""
+
+    score: float
+    gain: float
+    standing: float
+
+
+class OpenRun(NamedTuple):
+    """A run that may get further results; `last` is the number of its newest in the series."""
+
+    run: Run | None
+    results: int
+    mean: float
+    squares: float
+    last: int
+
+
+class InnovationsState(NamedTuple):
+    """All that is needed to go on: moments of the baseline and of what waits, and open runs."""
+
+    settled: RunMoments = RunMoments()
+    waiting: RunMoments = RunMoments()
+    open_runs: tuple[OpenRun, ...] = ()
+    taken: int = 0
+
+
+class Innovations:
+    """Turns the results of one series into innovations.
+
+    Runs that are closed wait until `settle` says that nothing is suspected of them; only then they
+    belong to the baseline.
+
+    >>> series = Innovations(baseline_results=6)
+    >>> for day in range(20):
+    ...     told = [series.take(value, ("", day)) for value in (1.0 + day % 2, 2.0, 3.0)]
+    ...     series.settle()
+    >>> found = series.take(2.1, ("", 20)); round(found.gain, 1), abs(found.score) < 1
+    (1.0, True)
+    """
+
+    def __init__(self, state: InnovationsState | None = None, baseline_results: int = 50) -> None:
+        found = state or InnovationsState()
+        self._settled, self._waiting = found.settled, found.waiting
+        self._open: dict[Run | None, OpenRun] = {each.run: each for each in found.open_runs}
+        self._taken = found.taken
+        self._baseline_results = baseline_results
+        # What is expected of results; None while there are too few, or all are alike.
+        self.baseline: Baseline | None = None
+        self._learn()
+
+    def _learn(self) -> None:
+        if self._settled.results >= self._baseline_results and self._settled.runs >= RUNS_MIN:
+            found = self._settled.baseline()
+            self.baseline = found if found is not None and found.sd > 0 else None
+
+    @property
+    def missing(self) -> str | None:
+        """A sentence of what is missing for a baseline, or None."""
+        if self.baseline is not None:
+            return None
+        results, runs = self._settled.results, self._settled.runs
+        if results < self._baseline_results:
+            return f"{results} of {self._baseline_results} results of closed runs are there"
+        if runs < RUNS_MIN:
+            return f"{runs} of {RUNS_MIN} runs (days of an instrument) are there"
+        return f"all {results} results are alike, which is no measure of how much they vary"
+
+    def take(
+        self, value: float, run: Run | None, against: Baseline | None = None
+    ) -> Innovation | None:
+        """Take a result of a run (None: a run of its own); return what is new, None when learning.
+
+        `against` is the baseline to be held against in place of the series' own.
+        """
+        # Reinserted below, so that the run that waits longest stands first.
+        before = self._open.pop(run, None)
+        self._taken += 1
+        self._close_idle()
+        baseline = against or self.baseline
+        standing = 0.0
+        if baseline is not None:
+            standing = (value - baseline.mean) / baseline.sd
+            standing = max(-CLIP_SD, min(CLIP_SD, standing))
+            value = baseline.mean + standing * baseline.sd
+        if before is None:
+            now = OpenRun(run, 1, value, 0.0, self._taken)
+        else:
+            results = before.results + 1
+            step = value - before.mean
+            mean = before.mean + step / results
+            squares = before.squares + step * (value - mean)
+            now = OpenRun(run, results, mean, squares, self._taken)
+        self._open[run] = now
+        if run is None:
+            self._close(run)
+        return None if baseline is None else _innovation(baseline, before, now, standing)
+
+    def _close_idle(self) -> None:
+        while self._open:
+            run, waits = next(iter(self._open.items()))
+            idle = self._taken - waits.last > CLOSED_AFTER_RESULTS * (len(self._open) + 1)
+            if not idle and len(self._open) < OPEN_RUNS_MAX:
+                return
+            self._close(run)
+
+    def _close(self, run: Run | None) -> None:
+        closed = self._open.pop(run)
+        self._waiting = self._waiting.with_run(closed.results, closed.mean, closed.squares)
+        if self.baseline is None:
+            self.settle()
+
+    def settle(self) -> None:
+        """Take the runs that wait into the baseline."""
+        if self._waiting.runs:
+            self._settled = self._settled.merged(self._waiting)
+            self._waiting = RunMoments()
+            self._learn()
+
+    def forget_waiting(self) -> None:
+        """Leave the runs that wait, and those that are open, out of the baseline for good."""
+        self._waiting = RunMoments()
+        self._open.clear()
+
+    def state(self) -> InnovationsState:
+        """Return all that is needed to go on."""
+        return InnovationsState(
+            self._settled, self._waiting, tuple(self._open.values()), self._taken
+        )
+
+
+def _innovation(
+    baseline: Baseline, before: OpenRun | None, now: OpenRun, standing: float
+) -> Innovation:
+    z, information = _mean_so_far(baseline, now)
+    if before is None:
+        return Innovation(z, math.sqrt(information), standing)
+    z_before, information_before = _mean_so_far(baseline, before)
+    gained = information - information_before
+    if gained <= 1e-12:
+        return Innovation(0.0, 0.0, standing)
+    gain = math.sqrt(gained)
+    moved = math.sqrt(information) * z - math.sqrt(information_before) * z_before
+    return Innovation(moved / gain, gain, standing)
+
+
+def _mean_so_far(baseline: Baseline, run: OpenRun) -> tuple[float, float]:
+    """Return the normal score of a run's mean, and the square of what 1 SD would move it by."""
+    share = 1 / run.results - 1 / baseline.run_size
+    if share >= 0:
+        within = baseline.within * share
+        variance = baseline.between + within
+        known = baseline.between * (1 + 1 / baseline.runs)
+    else:
+        within = baseline.within / run.results
+        variance = baseline.shared + within
+        known = baseline.shared + baseline.between / baseline.runs
+    total = known + within
+    unsure = known * known / baseline.between_freedom
+    if baseline.within_freedom:
+        unsure += within * within / baseline.within_freedom
+    if total <= 0:
+        return 0.0, 0.0
+    freedom = total * total / unsure if unsure > 0 else 1e6
+    t = (run.mean - baseline.mean) / math.sqrt(total)
+    z = math.sqrt(freedom * math.log1p(t * t / freedom)) * (8 * freedom + 1) / (8 * freedom + 3)
+    return math.copysign(z, t), baseline.sd * baseline.sd / max(total, variance)
