@@ -7,9 +7,8 @@ results of a run have in common. Each comes with its gain: by how much its mean 
 results did by one SD, 1 for the first of a run and less for each that follows.
 
 References: D. M. Hawkins (1987), Self-starting CUSUM charts, The Statistician 36, 299-316;
-F. E. Satterthwaite (1946), Biometrics Bulletin 2, 110-114; D. L. Wallace (1959), Annals of
-Mathematical Statistics 30, 1121-1130 (t to normal); P. J. Huber (1964), ibid. 35, 73-101
-(why results are clipped).
+D. L. Wallace (1959), Annals of Mathematical Statistics 30, 1121-1130 (t to normal); P. J. Huber
+(1964), ibid. 35, 73-101 (why results are clipped).
 """
 
 import math
@@ -162,36 +161,20 @@ class Innovations:
 def _innovation(
     baseline: Baseline, before: OpenRun | None, now: OpenRun, standing: float
 ) -> Innovation:
-    z, information = _mean_so_far(baseline, now)
+    gain, evidence = _evidence(baseline, now)
     if before is None:
-        return Innovation(z, math.sqrt(information), standing)
-    z_before, information_before = _mean_so_far(baseline, before)
-    gained = information - information_before
+        return Innovation(evidence / gain if gain else 0.0, gain, standing)
+    gain_before, evidence_before = _evidence(baseline, before)
+    gained = gain * gain - gain_before * gain_before
     if gained <= 1e-12:
         return Innovation(0.0, 0.0, standing)
-    gain = math.sqrt(gained)
-    moved = math.sqrt(information) * z - math.sqrt(information_before) * z_before
-    return Innovation(moved / gain, gain, standing)
+    step = math.sqrt(gained)
+    return Innovation((evidence - evidence_before) / step, step, standing)
 
 
-def _mean_so_far(baseline: Baseline, run: OpenRun) -> tuple[float, float]:
-    """Return the normal score of a run's mean, and the square of what 1 SD would move it by."""
-    share = 1 / run.results - 1 / baseline.run_size
-    if share >= 0:
-        within = baseline.within * share
-        variance = baseline.between + within
-        known = baseline.between * (1 + 1 / baseline.runs)
-    else:
-        within = baseline.within / run.results
-        variance = baseline.shared + within
-        known = baseline.shared + baseline.between / baseline.runs
-    total = known + within
-    unsure = known * known / baseline.between_freedom
-    if baseline.within_freedom:
-        unsure += within * within / baseline.within_freedom
-    if total <= 0:
-        return 0.0, 0.0
-    freedom = total * total / unsure if unsure > 0 else 1e6
-    t = (run.mean - baseline.mean) / math.sqrt(total)
+def _evidence(baseline: Baseline, run: OpenRun) -> tuple[float, float]:
+    """Return the gain of a run's mean so far, and that times the mean's normal score."""
+    error, freedom, gain = baseline.precision(run.results)
+    t = (run.mean - baseline.mean) / error
     z = math.sqrt(freedom * math.log1p(t * t / freedom)) * (8 * freedom + 1) / (8 * freedom + 3)
-    return math.copysign(z, t), baseline.sd * baseline.sd / max(total, variance)
+    return gain, gain * z if t >= 0 else -gain * z
