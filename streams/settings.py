@@ -27,7 +27,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from processors.options import Options
+from processors.detectors import detector_names
+from processors.options import DETECTORS, Options
 from schemas.errors import SettingsError
 from schemas.topics import canonical
 
@@ -189,6 +190,22 @@ class CoreSettings(_Section):
     slack_days: int = Field(30, ge=1, le=400)
     window_pairs: tuple[Annotated[int, Field(ge=2, le=2_000)], ...] = (50, 200)
     window_days: tuple[Annotated[int, Field(ge=1, le=3_650)], ...] = (30,)
+    false_alarms_per_model_year: float = Field(1.0, gt=0, le=365)
+    pairs_per_model_year: int = Field(5_000, ge=100)
+    detectors: dict[str, Annotated[float, Field(gt=0, le=1)]] = dict(DETECTORS)
+    baseline_results: int = Field(50, ge=20, le=1_000)
+
+    @model_validator(mode="after")
+    def _budget_is_possible(self) -> Self:
+        if unknown := sorted(self.detectors.keys() - set(detector_names())):
+            raise ValueError(
+                f"there is no detector {unknown[0]!r}; there are {', '.join(detector_names())}"
+            )
+        if sum(self.detectors.values()) > 1 + 1e-9:
+            raise ValueError("the parts of the budget that the detectors get exceed 1 in all")
+        if self.false_alarms_per_model_year > self.pairs_per_model_year / 50:
+            raise ValueError("a budget of more than one false alarm in 50 pairs is no budget")
+        return self
 
     def options(self) -> Options:
         """Return the choices as the core takes them."""

@@ -66,6 +66,15 @@ class DetectorFile(Protocol):
         """Return a detector that goes on from `state`, or a fresh one for None."""
 
 
+def detector_names() -> list[str]:
+    """Return the name of every detector file of this folder; none is imported.
+
+    >>> "cusum" in detector_names()
+    True
+    """
+    return sorted(found.name for found in iter_modules(__path__) if found.name[0] != "_")
+
+
 @cache
 def all_detectors() -> dict[str, DetectorFile]:
     """Return every detector file of this folder by its name.
@@ -73,5 +82,4 @@ def all_detectors() -> dict[str, DetectorFile]:
     >>> {"cusum", "kolmogorov_smirnov", "spread"} <= all_detectors().keys()
     True
     """
-    names = (found.name for found in iter_modules(__path__) if found.name[0] != "_")
-    return {name: import_module(f"{__name__}.{name}") for name in names}
+    return {name: import_module(f"{__name__}.{name}") for name in detector_names()}
