@@ -73,6 +73,8 @@ class Innovations:
         self._settled, self._waiting = found.settled, found.waiting
         self._open: dict[Run | None, OpenRun] = {each.run: each for each in found.open_runs}
         self._taken = found.taken
+        # What the newest result of each open run made of it, and by which baseline.
+        self._told: dict[Run | None, tuple[Baseline, float, float]] = {}
         self._baseline_results = baseline_results
         # What is expected of results; None while there are too few, or all are alike.
         self.baseline: Baseline | None = None
@@ -123,7 +125,25 @@ class Innovations:
         self._open[run] = now
         if run is None:
             self._close(run)
-        return None if baseline is None else _innovation(baseline, before, now, standing)
+        return None if baseline is None else self._innovation(baseline, before, now, standing)
+
+    def _innovation(
+        self, baseline: Baseline, before: OpenRun | None, now: OpenRun, standing: float
+    ) -> Innovation:
+        gain, evidence = _evidence(baseline, now)
+        told = self._told.get(now.run)
+        self._told[now.run] = baseline, gain, evidence
+        if before is None:
+            return Innovation(evidence / gain if gain else 0.0, gain, standing)
+        if told is not None and told[0] is baseline:
+            _, gain_before, evidence_before = told
+        else:
+            gain_before, evidence_before = _evidence(baseline, before)
+        gained = gain * gain - gain_before * gain_before
+        if gained <= 1e-12:
+            return Innovation(0.0, 0.0, standing)
+        step = math.sqrt(gained)
+        return Innovation((evidence - evidence_before) / step, step, standing)
 
     def _close_idle(self) -> None:
         while self._open:
@@ -135,6 +155,7 @@ class Innovations:
 
     def _close(self, run: Run | None) -> None:
         closed = self._open.pop(run)
+        self._told.pop(run, None)
         self._waiting = self._waiting.with_run(closed.results, closed.mean, closed.squares)
         if self.baseline is None:
             self.settle()
@@ -150,26 +171,13 @@ class Innovations:
         """Leave the runs that wait, and those that are open, out of the baseline for good."""
         self._waiting = RunMoments()
         self._open.clear()
+        self._told.clear()
 
     def state(self) -> InnovationsState:
         """Return all that is needed to go on."""
         return InnovationsState(
             self._settled, self._waiting, tuple(self._open.values()), self._taken
         )
-
-
-def _innovation(
-    baseline: Baseline, before: OpenRun | None, now: OpenRun, standing: float
-) -> Innovation:
-    gain, evidence = _evidence(baseline, now)
-    if before is None:
-        return Innovation(evidence / gain if gain else 0.0, gain, standing)
-    gain_before, evidence_before = _evidence(baseline, before)
-    gained = gain * gain - gain_before * gain_before
-    if gained <= 1e-12:
-        return Innovation(0.0, 0.0, standing)
-    step = math.sqrt(gained)
-    return Innovation((evidence - evidence_before) / step, step, standing)
 
 
 def _evidence(baseline: Baseline, run: OpenRun) -> tuple[float, float]:

@@ -87,7 +87,7 @@ class Baseline(_Baseline):
         total = self.shared + self.within
         return self.shared / total if total > 0 else 0.0
 
-    @property
+    @cached_property
     def design_effect(self) -> float:
         """By how much runs inflate the variance of a mean of single results, 1 or more."""
         return 1 + max(self.run_size - 1, 0.0) * self.intraclass_correlation
