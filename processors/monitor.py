@@ -10,7 +10,7 @@ from itertools import islice
 
 from processors import keys
 from processors.alerting import AlertKeeper, Subject
-from processors.detectors import Change, all_detectors
+from processors.detectors import all_detectors
 from processors.keys import SeriesId
 from processors.label_coverage import LabelCoverage
 from processors.metrics import all_metrics
@@ -19,10 +19,11 @@ from processors.publication import FLUSHES_WAITED_MAX, is_due
 from processors.series import Scored, SeriesName, scored, series_of
 from processors.series_at_hand import SeriesAtHand
 from processors.series_state import SeriesState
+from processors.series_watches import look
 from processors.store import Store
 from processors.window_metrics import metrics_of
 from processors.window_sums import terms_of
-from schemas.events import CONTEXT_FIELDS, Coverage, Event, Metric, Pair, Tick
+from schemas.events import Coverage, Event, Metric, Pair, Tick
 from schemas.topics import SEPARATOR, canonical, monitor_key
 
 # How far back a cause is looked for.
@@ -34,7 +35,6 @@ SERIES_AT_ONCE_QUIET = 50
 # of the time, and what comes meanwhile waits.
 RANK_PAIRS_AT_ONCE = 2_000
 RANK_PAIRS_AT_ONCE_QUIET = 20_000
-INSTRUMENT = CONTEXT_FIELDS.index("instrument")
 
 
 class Monitor:
@@ -187,8 +187,7 @@ class Monitor:
         store: Store,
     ) -> list[Event]:
         """Show the pair to the watch of each of its series; return what the alert says of it."""
-        error = record.error
-        if error is None:
+        if record.error is None:
             return []
         keeper = self._keepers.get(about)
         if keeper is None:
@@ -198,34 +197,9 @@ class Monitor:
         def learned(name: SeriesName) -> bool:
             return self._series.get(SeriesId(subject, name), store).watch.missing is None
 
-        instrument = record.context[INSTRUMENT]
-        whole_name, *_ = states
-        whole = states[whole_name].watch.baseline
-        pairs = states[whole_name].n
-        # A series of all pairs says what the whole says; to look twice would spend twice.
-        looking = [
-            name
-            for name, state in states.items()
-            if state.watch.ready(whole) and (name is whole_name or state.n < pairs)
-        ]
-        rate = self._options.false_alarms_per_pair / max(len(looking), 1)
-        frozen, episode = keeper.is_open, keeper.episode
-        scores: dict[SeriesName, float | None] = {}
-        found: list[Change] = []
-        for name, state in states.items():
-            seen = state.watch.update(
-                error,
-                instrument,
-                record.at,
-                rate if name in looking else None,
-                None if name is whole_name else whole,
-                frozen,
-                episode,
-            )
-            scores[name] = seen.standing
-            found += seen.changes
+        scores, changes = look(states, record, keeper.is_open, keeper.episode, self._options)
         said: list[Event] = [*keeper.seen(scores, sequence, rows, learned)]
-        for change in found:
+        for change in changes:
             said += keeper.changed(change, record.at, sequence, rows, learned)
         return said
 
