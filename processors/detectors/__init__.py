@@ -46,6 +46,8 @@ class Detector(Protocol):
 
     strength: float
     """Where the detector stands: 0 for nothing at all, 1 at its limit."""
+    limit: float | None
+    """What its statistic must exceed (a p-value: fall to), None before the first look."""
 
     def update(self, observation: Observation, rate: float) -> Change | None:
         """Take one observation; return the change it completes, else None.

@@ -32,6 +32,7 @@ class Detector:
 
     def __init__(self, state: State | None = None) -> None:
         self.strength = 0.0
+        self.limit: float | None = None
         self._since: int | None = None
         self._values: list[float] = []
         if state is not None:
@@ -47,7 +48,8 @@ class Detector:
             return None
         p_value = _p_value(list(observation.reference), self._values, observation.design_effect)
         since, self._values = self._since, []
-        if p_value > rate * WINDOW_PAIRS:
+        self.limit = rate * WINDOW_PAIRS
+        if p_value > self.limit:
             return None
         return Change("kolmogorov_smirnov", since, p_value)
 
