@@ -22,7 +22,7 @@ from processors.series_state import SeriesState
 from processors.store import Store
 from processors.window_metrics import metrics_of
 from processors.window_sums import terms_of
-from schemas.events import Coverage, Event, Metric, Pair, Tick
+from schemas.events import AlertCommand, Coverage, Event, Metric, Pair, Tick
 from schemas.topics import SEPARATOR, canonical, monitor_key
 
 # How far back a cause is looked for.
@@ -70,7 +70,7 @@ class Monitor:
         `sequence` grows with every event of the lane and becomes the row_version of what follows.
         Raises InvalidValueError for a pair whose id is none or whose numbers are not finite.
         """
-        if isinstance(event, Tick):
+        if isinstance(event, (Tick, AlertCommand)):
             return []
         if isinstance(event, Coverage):
             self._coverage.take(event, sequence, store)
