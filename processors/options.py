@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from processors.alerts.rule import Rule
 from schemas.topics import canonical
 
 DAY_US = 24 * 3600 * 1_000_000
@@ -15,7 +16,8 @@ class Options(NamedTuple):
     `retention_days` is how long after a prediction an outcome may be measured and still pair with
     it; `retention_days_by_assay` overrides it for single assays. What both sides keep beyond that
     is `slack_days`. Windows of metrics hold the last `window_pairs` pairs, and the last
-    `window_days` days up to the newest pair.
+    `window_days` days up to the newest pair. `rules` are the lab's own, beside the charts; a model
+    whose predictions nobody answers for `no_labels_after_days` is not called healthy.
     """
 
     retention_days: int = 400
@@ -23,6 +25,8 @@ class Options(NamedTuple):
     slack_days: int = 30
     window_pairs: tuple[int, ...] = (50, 200)
     window_days: tuple[int, ...] = (30,)
+    no_labels_after_days: int = 14
+    rules: tuple[Rule, ...] = ()
 
     def retention_us(self, assay_id: str) -> int:
         """Return the retention of an assay in microseconds.

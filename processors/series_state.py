@@ -86,6 +86,11 @@ class SeriesState:
         if at is not None:
             self._day(at, store).remove(pair, terms)
 
+    def relearn(self) -> None:
+        """Forget the reference and what the detectors have seen: what comes now is the new one."""
+        self.watch = Watch()
+        self._stored_reference = -1
+
     def _count(self, sequence: int) -> None:
         self.changed += 1
         self.sequence = sequence

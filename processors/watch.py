@@ -47,6 +47,13 @@ class Watch:
         """Whether the reference is still being collected."""
         return len(self.reference) < REFERENCE_PAIRS
 
+    @property
+    def missing(self) -> str | None:
+        """What the reference still lacks, as a part of a sentence; None when it is complete."""
+        if not self.learning:
+            return None
+        return f"{len(self.reference)} of the {REFERENCE_PAIRS} results of its reference are there"
+
     def update(self, error: float, at: int | None) -> Seen:
         """Take the error of one pair measured at `at` (microseconds, None when not stated)."""
         if self.learning:

@@ -168,6 +168,11 @@ class Alert(NamedTuple):
     acknowledged_by: str | None = None
     muted_until: int | None = None
 
+    @property
+    def is_status(self) -> bool:
+        """Whether the row is the status of a model version as a whole, not an alert."""
+        return self.state in STATUS_STATES
+
 
 COMMAND_KINDS = ("acknowledge", "mute", "unmute", "plan", "cancel_plan", "rebaseline")
 

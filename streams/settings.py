@@ -27,6 +27,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from processors.alerts.rule import Rule, check_rules
 from processors.options import Options
 from schemas.errors import SettingsError
 from schemas.topics import canonical
@@ -190,10 +191,51 @@ class CoreSettings(_Section):
     window_pairs: tuple[Annotated[int, Field(ge=2, le=2_000)], ...] = (50, 200)
     window_days: tuple[Annotated[int, Field(ge=1, le=3_650)], ...] = (30,)
 
-    def options(self) -> Options:
-        """Return the choices as the core takes them."""
-        by_assay = {canonical(name): days for name, days in self.retention_days_by_assay.items()}
-        return Options(**self.model_dump() | {"retention_days_by_assay": by_assay})
+
+class RuleSettings(_Section):
+    """A rule of the lab's; see `processors.alerts.rule.Rule`."""
+
+    name: str
+    assay_id: str = "*"
+    model_id: str | None = None
+    metric: str | None = None
+    below: float | None = Field(None, allow_inf_nan=False)
+    above: float | None = Field(None, allow_inf_nan=False)
+    window: str = "days:7"
+    periods: int = 1
+    minimum_n: int = 30
+    minimum_positives: int = 0
+    bound: str = "interval"
+    segment_field: str | None = None
+    drift_in_features: int | None = None
+    severity: str = "warning"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_fields(cls, given: Any) -> Any:
+        unknown = sorted(set(given) - set(cls.model_fields)) if isinstance(given, dict) else []
+        if unknown:
+            raise ValueError(f"there is no {unknown[0]!r}; there are {', '.join(cls.model_fields)}")
+        return given
+
+
+class MonitorSettings(_Section):
+    """When the lab wants to be told."""
+
+    no_labels_after_days: int = Field(14, ge=1, le=400)
+    rules: tuple[RuleSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _rules_can_be(self) -> Self:
+        try:
+            check_rules(self.as_rules())
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def as_rules(self) -> tuple[Rule, ...]:
+        """Return the rules as the core takes them."""
+        return tuple(Rule(**rule.model_dump()) for rule in self.rules)
 
 
 class DoctorSettings(_Section):
@@ -224,8 +266,20 @@ class Settings(BaseSettings):
     registry: SchemaRegistrySettings = SchemaRegistrySettings()
     streams: StreamSettings = StreamSettings()
     core: CoreSettings = CoreSettings()
+    monitor: MonitorSettings = MonitorSettings()
     logging: LoggingSettings = LoggingSettings()
     doctor: DoctorSettings = DoctorSettings()
+
+    def options(self) -> Options:
+        """Return what the lab chooses as the core takes it."""
+        core = self.core.model_dump()
+        days = core.pop("retention_days_by_assay")
+        return Options(
+            **core,
+            retention_days_by_assay={canonical(name): n for name, n in days.items()},
+            no_labels_after_days=self.monitor.no_labels_after_days,
+            rules=self.monitor.as_rules(),
+        )
 
     @classmethod
     def settings_customise_sources(

@@ -138,5 +138,6 @@ def test_compose_sets_only_settings_that_exist(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_example_is_toml() -> None:
-    sections = {"kafka", "clickhouse", "registry", "streams", "core", "logging", "doctor"}
+    sections = {"kafka", "clickhouse", "registry", "streams", "core", "monitor"}
+    sections |= {"logging", "doctor"}
     assert set(tomllib.loads(EXAMPLE.read_text())) == sections
