@@ -26,14 +26,16 @@ class Looked(NamedTuple):
     """What the watches make of a pair.
 
     `scores` is its distance from the baseline of each series in SD, None while that is learning;
-    `changes` are those found, the whole model version's first.
+    `changes` are those found, the whole model version's first. `strength` is where the highest
+    chart stands, 1 at its limit, None while all are learning.
     """
 
     scores: dict[SeriesName, float | None]
     changes: list[Change]
+    strength: float | None
 
 
-NOT_LOOKED = Looked({}, [])
+NOT_LOOKED = Looked({}, [], None)
 
 
 def look(
@@ -73,6 +75,7 @@ def look(
     rate = options.false_alarms_per_pair / max(len(looking), 1)
     scores: dict[SeriesName, float | None] = {}
     changes: list[Change] = []
+    strength = None
     for name, each in series.items():
         seen = each.watch.update(
             error,
@@ -85,4 +88,6 @@ def look(
         )
         scores[name] = seen.standing
         changes += seen.changes
-    return Looked(scores, changes)
+        if name in looking:
+            strength = max(seen.strength, strength or 0.0)
+    return Looked(scores, changes, strength)

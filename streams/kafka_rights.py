@@ -26,6 +26,8 @@ TIMEOUT_S = 5.0
 READ, WRITE = AclOperation.READ, AclOperation.WRITE
 BOTH = frozenset({READ, WRITE})
 ENTERING = ("predictions", "outcomes", "dead-letters")
+# The stage that moves what came on a wrong key.
+MOVING = {"predictions": "join", "outcomes": "join", "alert-commands": "monitor"}
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ def stage_needs(kafka: KafkaSettings, stages: Iterable[str]) -> Needs:
         outputs = topology[name].outputs if name in topology else ()
         for short in inputs:
             # What came on a wrong key is moved, so that what enters is written, too.
-            moved = name == "join" and short in ENTERING
+            moved = MOVING.get(short) == name
             need(topic_name(kafka.topic_prefix, short), BOTH if moved else frozenset({READ}))
         for short in (*outputs, "dead-letters"):
             need(topic_name(kafka.topic_prefix, short), frozenset({WRITE}))

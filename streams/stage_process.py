@@ -38,7 +38,7 @@ def make_stage(name: str, settings: Settings, number: int = 1) -> StageApp:
     """Return the stage of a name; raises SettingsError for an unknown one."""
     settings = _paced(settings, name)
     codec = make_codec(settings.registry)
-    options = settings.core.options()
+    options = settings.options()
     if name == "sink":
         read_elsewhere = {short for stage in TOPOLOGY for short in stage.inputs}
         owned = tuple(short for short in TOPICS if short not in read_elsewhere)

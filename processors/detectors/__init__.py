@@ -34,11 +34,15 @@ class Observation(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A change found: `since` is the `at` of its first pair, `p_value` None where there is none."""
+    """A change found: `since` is the `at` of its first pair, `p_value` None where there is none.
+
+    `false_alarms_per_year` is what the crossed limit was set for, None where that is not known.
+    """
 
     detector: str
     since: int | None
     p_value: float | None
+    false_alarms_per_year: float | None = None
 
 
 class Detector(Protocol):

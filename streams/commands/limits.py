@@ -48,7 +48,7 @@ def command(
     from streams.show_rows import print_json, print_table
 
     settings = load_settings()
-    options = settings.core.options()
+    options = settings.options()
     if false_alarms_per_year is not None:
         options = options._replace(false_alarms_per_model_year=false_alarms_per_year)
     with asking(found(settings, role="analyst").clickhouse) as client:

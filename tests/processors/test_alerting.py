@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from processors.alerting import RECOVERY_PAIRS
+from processors.alerts.keeper import RECOVERY_PAIRS
 from processors.monitor import Monitor
 from processors.store import MemoryStore
 from processors.watch import REFERENCE_PAIRS
@@ -48,7 +48,8 @@ def alerts_of(pairs: Sequence[Pair], restarts: random.Random | None = None) -> l
     monitor, store = Monitor(), MemoryStore()
     said: list[Alert] = []
     for sequence, one in enumerate(pairs, 1):
-        said += [e for e in monitor.process(one, sequence, store) if isinstance(e, Alert)]
+        found = monitor.process(one, sequence, store)
+        said += [e for e in found if isinstance(e, Alert) and not e.is_status]
         if restarts is not None and restarts.random() < 0.2:
             monitor.flush(store, quiet=restarts.random() < 0.5)
             monitor = Monitor()

@@ -54,11 +54,11 @@ def test_a_variable_overrides_the_file(tmp_path: Path, monkeypatch: pytest.Monke
         ("[kafka]\npartitoins = 4\n", "kafka.partitoins"),
         ('[kafka]\ntopic_prefix = "a b"\n', "kafka.topic_prefix"),
         ("[kafka\n", "recalibra.toml"),
-        ("[core]\nfalse_alarms_per_model_year = 0\n", "core.false_alarms_per_model_year"),
-        ("[core]\nfalse_alarms_per_model_year = 200\n", "one false alarm in 50 pairs"),
-        ("[core]\ndetectors = { kusum = 1.0 }\n", "no detector 'kusum'; there are cusum"),
-        ("[core]\ndetectors = { cusum = 0.9, spread = 0.2 }\n", "exceed 1"),
-        ("[core]\nbaseline_results = 5\n", "core.baseline_results"),
+        ("[monitor]\nfalse_alarms_per_model_year = 0\n", "monitor.false_alarms_per_model_year"),
+        ("[monitor]\nfalse_alarms_per_model_year = 200\n", "one false alarm in 50 pairs"),
+        ("[monitor]\ndetectors = { kusum = 1.0 }\n", "no detector 'kusum'; there are cusum"),
+        ("[monitor]\ndetectors = { cusum = 0.9, spread = 0.2 }\n", "exceed 1"),
+        ("[monitor]\nbaseline_results = 5\n", "monitor.baseline_results"),
     ],
 )
 def test_a_wrong_setting_is_named(text: str, sentence: str) -> None:
@@ -143,5 +143,6 @@ def test_compose_sets_only_settings_that_exist(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_example_is_toml() -> None:
-    sections = {"kafka", "clickhouse", "registry", "streams", "core", "logging", "doctor"}
+    sections = {"kafka", "clickhouse", "registry", "streams", "core", "monitor"}
+    sections |= {"logging", "doctor"}
     assert set(tomllib.loads(EXAMPLE.read_text())) == sections
