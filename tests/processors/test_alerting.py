@@ -7,8 +7,8 @@ import pytest
 
 from processors.alerts.keeper import RECOVERY_PAIRS
 from processors.monitor import Monitor
+from processors.options import DEFAULTS
 from processors.store import MemoryStore
-from processors.watch import REFERENCE_PAIRS
 from schemas.events import Alert, AssayContext, Outcome, Pair, Prediction
 from schemas.topics import digest
 
@@ -94,7 +94,7 @@ def test_no_change_is_no_alert(seed: int) -> None:
 
 
 def test_too_few_pairs_are_no_alert() -> None:
-    pairs = story(1, [(REFERENCE_PAIRS // 2, 0.0), (REFERENCE_PAIRS // 2, 5.0)])
+    pairs = story(1, [(DEFAULTS.baseline_results // 2, 0.0), (DEFAULTS.baseline_results // 2, 5.0)])
     assert alerts_of(pairs) == []
 
 
