@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -30,6 +31,7 @@ from pydantic_settings import (
 from processors.options import Options
 from schemas.errors import SettingsError
 from schemas.topics import canonical
+from sinks.notify._options import ChannelOptions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG_VARIABLE = "RECALIBRA_CONFIG"
@@ -196,6 +198,13 @@ class CoreSettings(_Section):
         return Options(**self.model_dump() | {"retention_days_by_assay": by_assay})
 
 
+def _as_addresses(raw: object) -> object:
+    # Its channels are looked for only where one is set.
+    from streams.notify.channels import as_addresses
+
+    return as_addresses(raw) if raw else {}
+
+
 class DoctorSettings(_Section):
     """What the checks take as this machine's time; the stages' own clock is not touched."""
 
@@ -226,6 +235,8 @@ class Settings(BaseSettings):
     core: CoreSettings = CoreSettings()
     logging: LoggingSettings = LoggingSettings()
     doctor: DoctorSettings = DoctorSettings()
+    # Options of addresses by channel and name; see `streams.notify.channels`.
+    notify: Annotated[dict[str, dict[str, ChannelOptions]], BeforeValidator(_as_addresses)] = {}
 
     @classmethod
     def settings_customise_sources(
