@@ -13,7 +13,7 @@ from schemas.events import Alert
 from schemas.topics import canonical
 
 News = Literal[
-    "open", "escalated", "explained", "acknowledged", "recovered", "no_labels", "warning", "muted",
+    "open", "escalated", "explained", "acknowledged", "recovered", "no_labels", "warning",
     "healthy", "learning",
 ]  # fmt: skip
 Severity = Literal["info", "warning", "critical"]
@@ -38,20 +38,13 @@ class ChannelOptions(BaseModel):
     give_up_after_s: float = Field(86_400.0, ge=0, le=1_209_600)
 
     def wants(self, news: str, alert: Alert) -> bool:
-        """Return whether this address is told; an alert without a severity is told to all."""
-        severity = severity_of(alert)
+        """Return whether this address is told."""
         return (
             news in self.news
-            and (severity is None or severity in self.severities)
+            and alert.severity in self.severities
             and _listed(alert.assay_id, self.assays)
             and _listed(alert.model_id, self.models)
         )
-
-
-def severity_of(alert: Alert) -> str | None:
-    """Return how bad an alert is, or None when it does not say."""
-    severity: str | None = getattr(alert, "severity", None)
-    return severity
 
 
 def as_mapping(options: ChannelOptions) -> Mapping[str, object]:

@@ -1,35 +1,42 @@
 """What has happened to an alert between two of its states, if anything that is news."""
 
-from schemas.events import Alert
-from sinks.notify._options import severity_of
-
-SEVERITIES = ("info", "warning", "critical")
+from schemas.events import SEVERITIES, STATUS_STATES, Alert
 
 
 class News:
     """Remembers how each alert stands; the topic of alerts, read from its beginning, is its memory.
 
-    A state that is said again with other figures is no news.
+    A state that is said again with other figures is no news, and nothing is that is said under a
+    mute; what still holds when the mute has ended is news then.
     """
 
     def __init__(self) -> None:
-        self._stands: dict[str, Alert] = {}
+        self._row_versions: dict[str, int] = {}
+        self._told: dict[str, Alert] = {}
 
     def take(self, alert: Alert) -> str | None:
-        """Take the next state of an alert and return what is new: its state, or that it escalated.
+        """Take the next state of an alert and return what is new, or None.
 
-        "explained" is the first segment that is named for an alert that goes on. None: no news, or
-        a state that is older than one already taken.
+        New is another state, by its name; "escalated" when the severity has risen; "explained" when
+        a factor is named for the first time. The end of a state "no_labels" is "recovered", too. A
+        row older than one already taken is no news, nor the end of what was never told.
         """
-        before = self._stands.get(alert.alert_id)
-        if before is not None and alert.row_version <= before.row_version:
+        if alert.row_version <= self._row_versions.get(alert.alert_id, -1):
             return None
-        self._stands[alert.alert_id] = alert
+        self._row_versions[alert.alert_id] = alert.row_version
+        if alert.muted_until is not None or alert.state == "muted":
+            return None
+        before = self._told.get(alert.alert_id)
+        self._told[alert.alert_id] = alert
+        if before is None:
+            return None if alert.state == "recovered" else alert.state
         return _between(before, alert)
 
 
-def _between(before: Alert | None, now: Alert) -> str | None:
-    if before is None or before.state != now.state:
+def _between(before: Alert, now: Alert) -> str | None:
+    if before.state == "no_labels" and now.state in STATUS_STATES and now.state != "no_labels":
+        return "recovered"
+    if before.state != now.state:
         return now.state
     if _rank(now) > _rank(before):
         return "escalated"
@@ -38,5 +45,4 @@ def _between(before: Alert | None, now: Alert) -> str | None:
 
 
 def _rank(alert: Alert) -> int:
-    severity = severity_of(alert)
-    return SEVERITIES.index(severity) if severity in SEVERITIES else -1
+    return SEVERITIES.index(alert.severity) if alert.severity in SEVERITIES else -1

@@ -22,6 +22,13 @@ ALERT = Alert(
     p_value=2e-6,
     n=23,
     reason="Predictions read 1.5 baseline SD further below the bench.",
+    severity="critical",
+    kind="assay",
+    effect_low=-2.0,
+    effect_high=-1.1,
+    tied=("operator=ann",),
+    molecules=2,
+    molecule_ids=("mobley_1", "mobley_2"),
 )
 
 

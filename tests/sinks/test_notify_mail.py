@@ -106,7 +106,7 @@ def test_it_goes_through_encrypted(authority: trustme.CA, tls: str) -> None:
         channel(trusting(authority), server.port, tls=tls, **who).send(notice())
     assert box.envelopes[0].rcpt_tos == ["a@example.org", "b@example.org"]
     found = box.mail()
-    assert found["Subject"] == "Alert: gaff-am1bcc 1.0 in logP"
+    assert found["Subject"] == "Critical alert: gaff-am1bcc 1.0 in logP"
     assert found["Message-ID"] == "<msg-1@example.org>"
     text = found.get_body(("plain",))
     assert text is not None and "LOT-C" in text.get_content()

@@ -45,7 +45,8 @@ def test_a_receiver_by_the_specification_accepts_it(server: Server) -> None:
     jsonschema.validate(payload, SCHEMA, format_checker=jsonschema.FormatChecker())
     assert payload["type"] == "alert.open"
     assert payload["data"]["alert"]["since"] == "2026-02-17T14:00:00Z"
-    assert payload["data"]["alert"].keys() == ALERT._asdict().keys()
+    fields = SCHEMA["properties"]["data"]["properties"]["alert"]["properties"]
+    assert payload["data"]["alert"].keys() == ALERT._asdict().keys() == fields.keys()
     assert received.path == "/hooks/t0ken"
 
 
