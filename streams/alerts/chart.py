@@ -49,6 +49,15 @@ def chart(evidence: Evidence, factor: str | None, width: int) -> str | None:
     return f"{picture.rstrip()}{told}"
 
 
+def caption(evidence: Evidence) -> str:
+    """Return what the lines of the picture are."""
+    if evidence.mean is None:
+        return "too few results before the change for a mean and limits"
+    what = "│ where the change began" if evidence.since else "no result since"
+    mean = f"─ mean of the {evidence.n} results before, {evidence.mean:+.3g}"
+    return f"{mean}; ╌ {LIMIT_SD:g} SD to each side; {what}"
+
+
 def _lines(evidence: Evidence, onset: int, count: int) -> None:
     import plotext
 

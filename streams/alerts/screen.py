@@ -10,9 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.events import Alert
-from streams.alerts.chart import chart
+from streams.alerts.chart import caption, chart
 from streams.alerts.rows import Evidence
-from streams.alerts.words import factor, facts, short, standing, subject, summary, to_do
+from streams.alerts.words import (
+    SHORT_ID,
+    factor,
+    facts,
+    printable,
+    short,
+    standing,
+    subject,
+    summary,
+    to_do,
+)
 
 WIDTH_MAX = 100
 PLAIN_WIDTH = 80
@@ -22,13 +32,12 @@ COLOURS = {"open": "red", "no_labels": "yellow", "warning": "yellow", "recovered
 def print_list(alerts: Sequence[Alert], total: int) -> None:
     """Print alerts, two lines each, and how many there are."""
     console = _console()
-    table = Table.grid(padding=(0, 2))
     for alert in alerts:
         colour = COLOURS.get(alert.state, "")
-        table.add_row(short(alert), Text(standing(alert), colour), Text(printable(subject(alert))))
-        table.add_row("", "", Text(printable(summary(alert)), "dim"))
-    if alerts:
-        console.print(table)
+        head = f"  {printable(subject(alert))}"
+        console.print(Text.assemble(f"{short(alert)}  ", (standing(alert), colour), head))
+        about = Text(printable(summary(alert)), "dim")
+        console.print(Padding(about, (0, 0, 0, SHORT_ID + 2), expand=False))
     shown = f", {len(alerts)} shown" if len(alerts) < total else ""
     click.echo(f"{total or 'no'} alert{'' if total == 1 else 's'}{shown}")
 
@@ -44,9 +53,11 @@ def print_alert(alert: Alert, states: Sequence[str], evidence: Evidence, html: P
     table = Table.grid(padding=(0, 2))
     for name, value in facts(alert, states, evidence):
         table.add_row(Text(name, "dim"), Text(printable(value)))
-    for number, advice in enumerate(to_do(alert)):
-        table.add_row(Text("" if number else "to do", "dim"), Text(printable(advice)))
     console.print(table)
+    console.print(Text("\nto do", "dim"))
+    for advice in to_do(alert):
+        # Not wrapped: a command in it is copied as it stands.
+        console.print(Text(f"- {printable(advice)}"), soft_wrap=True)
     named = factor(alert)
     picture = chart(evidence, None if named is None else printable(named), console.width)
     if picture is None:
@@ -54,14 +65,10 @@ def print_alert(alert: Alert, states: Sequence[str], evidence: Evidence, html: P
     else:
         console.print()
         console.print(Text.from_ansi(picture), no_wrap=True, crop=False)
+        console.print(Text(caption(evidence), "dim"))
     if html is not None:
         console.save_html(str(html))
         click.echo(f"wrote {html}")
-
-
-def printable(text: str) -> str:
-    """Return text of unknown origin without anything that a terminal would obey."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _console(record: bool = False) -> Console:

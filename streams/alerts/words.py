@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from schemas.events import Alert
 from sinks.notify._notice import datetime_of
-from streams.alerts.rows import Evidence
+from streams.alerts.rows import SINCE_PAIRS, Evidence
 
 SHORT_ID = 12
 MOLECULES_NAMED_MAX = 20
@@ -65,6 +65,7 @@ def facts(alert: Alert, states: Sequence[str], evidence: Evidence) -> list[tuple
         "effect": _effect(alert, evidence),
         "how sure": _how_sure(alert),
         "results": _results(alert, evidence),
+        "molecules": _molecules(alert, evidence),
         "rule": alert.rule,
         "planned": alert.planned_change,
         "seen by": alert.acknowledged_by,
@@ -104,12 +105,22 @@ def _how_sure(alert: Alert) -> str | None:
 
 
 def _results(alert: Alert, evidence: Evidence) -> str:
+    now = sum(result.affected for result in evidence.since)
+    least = "at least " if len(evidence.since) >= SINCE_PAIRS else ""
+    return f"{alert.n} in what is said here; {least}{now} since, by now"
+
+
+def _molecules(alert: Alert, evidence: Evidence) -> str | None:
     own = list(dict.fromkeys(r.molecule_id for r in evidence.since if r.affected))
-    names = list(alert.molecule_ids) or own
+    names = (list(alert.molecule_ids) or own)[:MOLECULES_NAMED_MAX]
     count = alert.molecules or len(own)
-    shown = ", ".join(names[:MOLECULES_NAMED_MAX])
-    more = ", …" if count > len(names[:MOLECULES_NAMED_MAX]) else ""
-    return f"{alert.n} of {count} molecules{f': {shown}{more}' if names else ''}"
+    more = ", …" if count > len(names) else ""
+    return f"{count}: {', '.join(names)}{more}" if names else None
+
+
+def printable(text: str) -> str:
+    """Return text of unknown origin without anything that a terminal would obey."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _signed(value: float) -> str:
@@ -126,7 +137,7 @@ def to_do(alert: Alert) -> list[str]:
     assay = _quoted(alert.assay_id)
     if alert.segment_field is not None and alert.planned_change is None:
         found.append(
-            "was the change meant, say so: recalibra alerts plan "
+            "if the change was meant, say so: recalibra alerts plan "
             f"{assay} --field {alert.segment_field} --value {_quoted(str(alert.segment_value))} "
             f'--from {_day(alert.since)} --note "…"'
         )

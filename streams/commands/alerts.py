@@ -130,7 +130,7 @@ def ack(alert_id: str, by: str | None, note: str) -> None:
     with _rows() as rows:
         alert = rows.find(alert_id)
     tell("acknowledge", by, note, about=alert)
-    click.echo(f"acknowledged: {subject(alert)}")
+    click.echo(f"the monitor is told: {subject(alert)} is acknowledged")
 
 
 @command.command("mute")
@@ -164,6 +164,7 @@ def mute(
     """
     from schemas.errors import UserError
     from streams.alerts.telling import now, tell
+    from streams.alerts.words import subject
 
     if (alert_id is None) == (assay is None):
         raise UserError("give an alert's id or --assay, and not both")
@@ -176,8 +177,9 @@ def mute(
     end = until if span is None else now() + span
     kind = "unmute" if off else "mute"
     tell(kind, by, note, about=alert, assay=assay, model=model, ends=end)
-    what = assay if alert is None else f"{alert.model_id} {alert.model_version} in {alert.assay_id}"
-    click.echo(f"{what}: told again" if end is None else f"{what}: muted until {end:%F %H:%M} UTC")
+    what = " in ".join(part for part in (model, assay) if part) if alert is None else subject(alert)
+    how = "is muted no more" if end is None else f"is muted until {end:%F %H:%M} UTC"
+    click.echo(f"the monitor is told: {what} {how}")
 
 
 @command.command("plan")
@@ -213,7 +215,9 @@ def plan(
     kind = "cancel_plan" if cancel else "plan"
     level = (field, value)
     tell(kind, by, note, assay=assay, model=model, level=level, starts=start, ends=end)
-    click.echo("taken back" if cancel else f"planned for {assay} from {start:%F %H:%M} UTC")
+    when = "is taken back" if start is None else f"is planned from {start:%F %H:%M} UTC"
+    what = "the change" if field is None else f"the change of {field.replace('_', ' ')}"
+    click.echo(f"the monitor is told: {what} in {assay} {'is taken back' if cancel else when}")
 
 
 @command.command("test-channel")

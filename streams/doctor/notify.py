@@ -3,10 +3,12 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 from schemas.errors import RecalibraError
 from streams.doctor._checkup import Checkup
 from streams.doctor._finding import Finding, fine, warning, wrong
+from streams.doctor.broker import is_loopback
 from streams.notify.channels import make_channel, names_of
 from streams.settings import Settings
 
@@ -36,8 +38,12 @@ def _probed(settings: Settings, name: str) -> Iterator[Finding]:
         )
         return
     yield fine(f"{name}: {channel.where} is there")
-    if channel.where.startswith("http://"):
+    if channel.where.startswith("http://") and not is_loopback(_host(channel.where)):
         yield warning(
             f"{name}: alerts can be read by everyone on the way to {channel.where}",
             "use https:// where the network is not yours alone",
         )
+
+
+def _host(where: str) -> str:
+    return urlsplit(where).hostname or ""

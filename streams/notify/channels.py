@@ -128,10 +128,11 @@ def _with_secrets(
             continue
         if SecretStr not in _parts(kind.model_fields[name].annotation):
             continue
+        del found[entry]
         if name in value:
-            raise ValueError(f"{address}: set {name} or {entry}, not both")
+            continue  # a variable overrides the file
         try:
-            found[name] = Path(found.pop(entry)).read_text(encoding="utf-8").strip()
+            found[name] = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, TypeError, ValueError) as error:
             raise ValueError(f"{address}.{entry}: {path} cannot be read as text") from error
     return found
