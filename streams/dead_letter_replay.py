@@ -117,9 +117,10 @@ class DeadLetterReplay:
                 "RECALIBRA_KAFKA_TOPIC_PREFIX to the prefix it belongs to"
             )
         if letter.origin.startswith(_NOTIFY):
+            address = letter.origin.removeprefix(_NOTIFY)
             return (
-                f"it stands in the list of alerts all the same: mend {letter.origin}, and see "
-                "whether it is reached with `recalibra alerts test-channel`"
+                f"`recalibra alerts list` has the alert all the same: mend notify.{address} in the "
+                f"settings and try it with `recalibra alerts test-channel {address}`"
             )
         if letter.origin == _JOIN:
             return (

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 import psutil
 import pytest
 from alert_examples import alert, say
+from click.testing import CliRunner
 from confluent_kafka import Consumer, Producer, TopicPartition
 from notify_server import Received, Server
 from pipeline_lab import CODEC, PipelineLab, await_that
 
 from schemas.events import DeadLetter
 from schemas.topics import address_of, topic_name
+from streams.addresses import as_environment
+from streams.commands import dead_letters
 from streams.kafka_access import client_settings, groups_ready
 from streams.notify import group_of
 from streams.notify.channels import as_addresses, names_of
@@ -113,7 +116,7 @@ def test_what_was_under_way_when_it_died_is_told_again_under_the_same_id(
 
 
 def test_what_cannot_be_told_is_given_up_with_a_dead_letter(
-    lab: PipelineLab, servers: tuple[Server, Server]
+    lab: PipelineLab, servers: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusing, down = servers
     refusing.answers = [(404, None)]
@@ -130,6 +133,13 @@ def test_what_cannot_be_told_is_given_up_with_a_dead_letter(
     assert "answers 503" in letters["notify of webhook.down"].reason
     assert told(refusing.received) == [("a", "alert.open"), ("a", "alert.recovered")]
     assert told(down.received).count(("a", "alert.open")) >= 2
+    for name, value in as_environment(lab.settings).items():
+        monkeypatch.setenv(name, value)
+    letter_id = letters["notify of webhook.down"].dead_letter_id
+    shown = CliRunner().invoke(dead_letters.command, ["show", letter_id, "--json"])
+    said = json.loads(shown.output)
+    assert said["payload"]["record"]["alert_id"] == "a" and not said["replayable"]
+    assert "mend notify.webhook.down in the settings" in said["advice"]
     log = log_of(lab)
     assert "gave up telling webhook.refusing" in log and "gave up telling webhook.down" in log
 
