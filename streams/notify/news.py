@@ -13,6 +13,7 @@ class News:
     def __init__(self) -> None:
         self._row_versions: dict[str, int] = {}
         self._told: dict[str, Alert] = {}
+        self._muted: set[str] = set()
 
     def take(self, alert: Alert) -> str | None:
         """Take the next state of an alert and return what is new, or None.
@@ -25,12 +26,14 @@ class News:
             return None
         self._row_versions[alert.alert_id] = alert.row_version
         if alert.muted_until is not None or alert.state == "muted":
+            self._muted.add(alert.alert_id)
             return None
         before = self._told.get(alert.alert_id)
         self._told[alert.alert_id] = alert
-        if before is None:
-            return None if alert.state == "recovered" else alert.state
-        return _between(before, alert)
+        if alert.state != "recovered" and (before is None or alert.alert_id in self._muted):
+            self._muted.discard(alert.alert_id)
+            return alert.state
+        return None if before is None else _between(before, alert)
 
 
 def _between(before: Alert, now: Alert) -> str | None:

@@ -131,9 +131,9 @@ def test_nobody_is_told_under_a_mute_and_afterwards_what_still_holds() -> None:
     hushed = OPEN | {"muted_until": 5}
     assert told(hushed, OPEN, RECOVERED) == [None, "open", "recovered"]
     assert told(hushed, RECOVERED) == [None, None], "the end of what nobody was told"
-    assert told(OPEN, {"state": "muted", "muted_until": 5}, OPEN, RECOVERED) == [
-        "open", None, None, "recovered"
-    ]  # fmt: skip
+    muted = {"state": "muted", "muted_until": 5}
+    assert told(OPEN, muted, OPEN, OPEN) == ["open", None, "open", None]
+    assert told(OPEN, muted, RECOVERED) == ["open", None, "recovered"]
 
 
 def test_results_that_come_in_again_are_told() -> None:
