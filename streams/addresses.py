@@ -75,6 +75,10 @@ def as_environment(settings: Settings) -> dict[str, str]:
         for name, value in getattr(settings, section):
             if value is not None:
                 found[f"RECALIBRA_{section}_{name}".upper()] = _as_text(value)
+    if settings.notify:
+        from streams.notify.channels import as_text
+
+        found["RECALIBRA_NOTIFY"] = as_text(settings.notify)
     return found
 
 

@@ -20,6 +20,7 @@ from schemas.errors import UserError
 from schemas.topics import TOPICS, topic_name
 from streams.kafka_access import changelog_name, client_settings, reached, stage_names
 from streams.kafka_errors import DENIED, translated, who
+from streams.notify import STAGE as NOTIFY
 from streams.settings import KafkaSettings
 
 TIMEOUT_S = 5.0
@@ -57,6 +58,10 @@ def stage_needs(kafka: KafkaSettings, stages: Iterable[str]) -> Needs:
 
     topology = {stage.name: stage for stage in TOPOLOGY}
     for name in stages:
+        if name == NOTIFY:
+            need(topic_name(kafka.topic_prefix, "alerts"), frozenset({READ}))
+            need(topic_name(kafka.topic_prefix, "dead-letters"), frozenset({WRITE}))
+            continue
         inputs = topology[name].inputs if name in topology else tuple(TOPICS)
         outputs = topology[name].outputs if name in topology else ()
         for short in inputs:

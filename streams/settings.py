@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -32,6 +33,7 @@ from processors.detectors import detector_names
 from processors.options import DETECTORS, Options
 from schemas.errors import SettingsError
 from schemas.topics import canonical
+from sinks.notify._options import ChannelOptions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG_VARIABLE = "RECALIBRA_CONFIG"
@@ -255,6 +257,13 @@ class MonitorSettings(_Section):
         return tuple(Rule(**rule.model_dump()) for rule in self.rules)
 
 
+def _as_addresses(raw: object) -> object:
+    # Its channels are looked for only where one is set.
+    from streams.notify.channels import as_addresses
+
+    return as_addresses(raw) if raw else {}
+
+
 class DoctorSettings(_Section):
     """What the checks take as this machine's time; the stages' own clock is not touched."""
 
@@ -286,6 +295,8 @@ class Settings(BaseSettings):
     monitor: MonitorSettings = MonitorSettings()
     logging: LoggingSettings = LoggingSettings()
     doctor: DoctorSettings = DoctorSettings()
+    # Options of addresses by channel and name; see `streams.notify.channels`.
+    notify: Annotated[dict[str, dict[str, ChannelOptions]], BeforeValidator(_as_addresses)] = {}
 
     def options(self) -> Options:
         """Return what the lab chooses as the core takes it."""
