@@ -18,8 +18,9 @@ class Baseline(NamedTuple):
     """What is expected of results while nothing changes, in the unit of the results.
 
     `between` is the variance of means of runs of `run_size` results, known to `between_freedom`
-    degrees; `within` that of results in one run, known to `within_freedom` (0: never two in a run).
-    `shared` is the variance that the results of a run share, 0 or more; `sd` that of single results.
+    degrees; `within` that of results in one run, known to `within_freedom` (0: never two in a
+    run). `shared` is the variance that the results of a run share, 0 or more; `sd` is that of
+    single results.
     """
 
     mean: float
