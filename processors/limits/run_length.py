@@ -18,7 +18,9 @@ Numbers = npt.NDArray[np.float64]
 
 # Enough for seven digits at the limits that occur, 2 to 20 standard deviations.
 NODES = 120
-LIMIT_MIN, LIMIT_MAX = 0.5, 25.0
+LIMIT_MIN = 0.5
+# Beyond it the equations are too nearly singular; a limit for more is that for so much.
+RUN_LENGTH_MAX = 1e9
 
 
 @cache
@@ -88,6 +90,8 @@ def ewma_run_length(weight: float, limit: float, shift: float = 0.0) -> float:
 def cusum_limit(allowance: float, run_length: float) -> float:
     """Return the limit at which a CUSUM has an average run length without a shift.
 
+    It is LIMIT_MIN at least.
+
     >>> round(cusum_limit(0.5, 465.4), 2)
     5.0
     """
@@ -96,6 +100,8 @@ def cusum_limit(allowance: float, run_length: float) -> float:
 
 def ewma_limit(weight: float, run_length: float) -> float:
     """Return the limit at which an EWMA has an average run length without a shift.
+
+    It is LIMIT_MIN at least.
 
     >>> round(ewma_limit(0.5, 500.0), 2)
     3.07
@@ -106,7 +112,14 @@ def ewma_limit(weight: float, run_length: float) -> float:
 def _limit(run_length_at: Callable[[float], float], run_length: float) -> float:
     from scipy.optimize import brentq  # slow to import
 
-    def excess(limit: float) -> float:
-        return math.log(run_length_at(limit) / run_length)
+    wanted = min(run_length, RUN_LENGTH_MAX)
+    low = high = LIMIT_MIN
+    while run_length_at(high) < wanted:
+        low, high = high, high * 1.5
+    if low == high:
+        return LIMIT_MIN
 
-    return float(brentq(excess, LIMIT_MIN, LIMIT_MAX, xtol=1e-6))
+    def excess(limit: float) -> float:
+        return math.log(run_length_at(limit) / wanted)
+
+    return float(brentq(excess, low, high, xtol=1e-6))
