@@ -2,10 +2,10 @@
 
 import pytest
 from confluent_kafka import Producer
-from pipeline_lab import CODEC, PipelineLab, await_that
+from pipeline_lab import CODEC, PipelineLab, await_that, outcome, prediction
 
 from schemas.errors import UserError
-from schemas.events import AlertCommand, DeadLetter
+from schemas.events import Alert, AlertCommand, DeadLetter
 from schemas.topics import topic_name
 from streams.alert_commands import send
 from streams.kafka_access import client_settings
@@ -33,6 +33,18 @@ def test_every_lane_gets_its_copy_and_what_is_no_command_a_dead_letter(lab: Pipe
     assert (letter.origin, letter.partition, letter.column) == (topic, 1, "by")
     moved = [p for p, _, _, value in lab.committed(COMMANDS) if b"c2" in value]
     assert moved == [0, 3]
+
+
+def test_a_mute_that_came_first_holds_for_models_that_come_later(lab: PipelineLab) -> None:
+    send(lab.settings, MUTE)
+    with lab.stages("join", "monitor") as running:
+        await_that(lambda: lab.end("monitor-changelog") > 0, running)
+        lab.publish([prediction(f"M{n}", model_id=f"net {n % 9}") for n in range(20)])
+        lab.publish([outcome(f"M{n}") for n in range(20)])
+        await_that(lambda: len(lab.events("alerts", Alert)) == 9, running)
+    rows = lab.events("alerts", Alert)
+    assert {row.state for row in rows} == {"learning"}
+    assert all(row.muted_until is not None for row in rows)
 
 
 COMMANDS = "alert-commands"
