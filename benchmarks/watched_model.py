@@ -3,14 +3,18 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from processors.alerting import AlertKeeper, Subject
+from processors.alerts.alerts import Alerts
+from processors.alerts.keeper import Look
+from processors.alerts.subject import Here, Subject
 from processors.monitor import CAUSE_ROWS_MAX
 from processors.options import DEFAULTS, Options
 from processors.series import Scored, SeriesName, series_of
 from processors.series_watches import look
+from processors.store import MemoryStore
 from processors.watch import Watch
 
 DAY_US = 24 * 3600 * 1_000_000
+ABOUT = Subject("model", "1", "assay")
 
 
 @dataclass
@@ -35,7 +39,8 @@ class WatchedModel:
 
     def __post_init__(self) -> None:
         """Start without pairs."""
-        self._keeper = AlertKeeper(Subject("model", "1", "assay"))
+        self._alerts = Alerts(self.options)
+        self._store = MemoryStore()
         self._newest: deque[Scored] = deque(maxlen=CAUSE_ROWS_MAX)
         self._taken = 0
 
@@ -51,15 +56,12 @@ class WatchedModel:
                 each = self.series[name] = _Series(self._watch(name))
             each.n += 1
             concerned[name] = each
-        keeper = self._keeper
-        was_open = keeper.is_open
-        scores, changes = look(concerned, record, was_open, keeper.episode, self.options)
-        keeper.seen(scores, self._taken, self._rows, self._learned)
-        opened = False
-        for change in changes:
-            opened |= bool(
-                keeper.changed(change, record.at, self._taken, self._rows, self._learned)
-            )
+        standing = self._alerts.standing(ABOUT, self._store)
+        looked = look(concerned, record, standing.frozen, standing.episode, self.options)
+        shown = Look(record.at, looked.scores, looked.changes, looked.strength)
+        said = self._alerts.look(ABOUT, shown, Here(self._taken, self, self._store))
+        now_open = self._alerts.standing(ABOUT, self._store).frozen
+        opened = bool(said) and now_open and not standing.frozen
         self.alerts += opened
         return opened
 
@@ -68,11 +70,13 @@ class WatchedModel:
         whole = name.field is None
         return Watch(options.detectors, None, None, options.baseline_results, whole)
 
-    def _rows(self) -> list[Scored]:
+    def rows(self, about: Subject) -> list[Scored]:
+        """Return the newest pairs."""
         return list(self._newest)
 
-    def _learned(self, name: SeriesName) -> bool:
-        each = self.series.get(name)
+    def learned(self, about: Subject, series: SeriesName) -> bool:
+        """Return whether a series has its baseline."""
+        each = self.series.get(series)
         return each is not None and each.watch.missing is None
 
 
