@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from processors.alerts.alerts import Alerts
 from processors.alerts.keeper import Look
 from processors.alerts.subject import Here, Subject
+from processors.assay.mean_shift import ControlResults
 from processors.monitor import CAUSE_ROWS_MAX
 from processors.options import DEFAULTS, Options
 from processors.series import Scored, SeriesName, series_of
@@ -73,6 +74,10 @@ class WatchedModel:
     def rows(self, about: Subject) -> list[Scored]:
         """Return the newest pairs."""
         return list(self._newest)
+
+    def controls(self, about: Subject, start: int | None) -> list[ControlResults]:
+        """Return none."""
+        return []
 
     def learned(self, about: Subject, series: SeriesName) -> bool:
         """Return whether a series has its baseline."""

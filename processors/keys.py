@@ -14,6 +14,7 @@ PAIR, SERIES, ROW, PENDING, ALERT = b"x", b"s", b"w", b"d", b"a"
 DAY, REFERENCE, PUBLISHED, PROGRESS = b"y", b"r", b"m", b"g"
 COVERAGE, COVERAGE_TOLD, COVERAGE_PENDING = b"c", b"t", b"u"
 LABELS, ORDER, RULE = b"l", b"o", b"q"
+CONTROL, DOMAIN = b"k", b"n"
 PAIR_ID_BYTES = 16
 _TIME_BIAS = 2**63
 _DAY_BIAS = 2**31
@@ -120,12 +121,27 @@ class SeriesKeys:
 
     def row(self, at: int | None, pair_id: bytes) -> bytes:
         """Return the key of a pair in the series: by measured_at (unstated first), then pair id."""
-        time = _UNSTATED if at is None else (at + _TIME_BIAS).to_bytes(8, "big")
-        return self.rows + time + pair_id
+        return self.rows + row_of(at, pair_id)
 
     def day(self, day: int) -> bytes:
         """Return the key of the sums of a day since 1970."""
         return self.days + (day + _DAY_BIAS).to_bytes(4, "big")
+
+
+def row_of(at: int | None, pair_id: bytes) -> bytes:
+    """Return how the key of a result ends: its measured_at (unstated first), then its pair id."""
+    return (_UNSTATED if at is None else (at + _TIME_BIAS).to_bytes(8, "big")) + pair_id
+
+
+def control_prefix(subject: bytes, model_version: str, molecule_id: str) -> bytes:
+    """Return what the keys of a control's results start with."""
+    parts = subject, model_version.encode(), molecule_id.encode()
+    return CONTROL + b"\0".join(parts) + b"\0"
+
+
+def domain_key(subject: bytes, model_version: str) -> bytes:
+    """Return the key of a model version's applicability domain."""
+    return DOMAIN + subject + b"\0" + model_version.encode()
 
 
 def time_of(row_key: bytes) -> int | None:

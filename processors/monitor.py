@@ -13,7 +13,10 @@ from processors.alerts.alerts import Alerts
 from processors.alerts.keeper import Look
 from processors.alerts.orders import names_level
 from processors.alerts.subject import Here, Subject, last_words
+from processors.assay.mean_shift import ControlResults
+from processors.controls import Controls
 from processors.detectors import all_detectors
+from processors.domains import Domains
 from processors.keys import SeriesId
 from processors.label_coverage import LabelCoverage
 from processors.metrics import all_metrics
@@ -66,6 +69,8 @@ class Monitor:
         self._series = SeriesAtHand(options)
         self._coverage = LabelCoverage()
         self._alerts = Alerts(options)
+        self._controls = Controls(options.controls)
+        self._domains = Domains()
 
     def prepare(self, events: Sequence[Event], store: Store) -> None:
         """Do nothing: what pairs need is at hand, or is read once for many."""
@@ -98,19 +103,24 @@ class Monitor:
         own_key = keys.pair_key(subject, pair_id)
         known = store.get(own_key)
         new = scored(pair)
-        record = None if new is None else new.to_bytes()
-        if record == known:
+        old = Scored.from_bytes(known) if known else None
+        if new == (old and old._replace(domain_rank=None)):
             return []
+        if self._controls.has(about.assay_id, canonical(pair.outcome.molecule_id)):
+            self._control(new, old, about, pair_id, store)
+            return []
+        if new is not None:
+            new = self._domains.placed(new, about, prediction.features, store)
         terms = None if new is None else terms_of(new.compared)
         said: list[Alert] = []
-        if known:
-            said += self._remove(Scored.from_bytes(known), about, pair_id, sequence, store)
-        if new is None or record is None:
+        if old is not None:
+            said += self._remove(old, about, pair_id, sequence, store)
+        if new is None:
             if known:
                 # A result that comes back is no new one.
                 store.put(own_key, LEFT)
             return [*said]
-        store.put(own_key, record)
+        store.put(own_key, new.to_bytes())
         compared = new.compared
         row = compared.to_bytes()
         states = {n: self._series.changing(SeriesId(subject, n), store) for n in series_of(new)}
@@ -122,6 +132,18 @@ class Monitor:
         if known is None:
             said += self._look(about, new, states, here)
         return [*last_words(said)]
+
+    def _control(
+        self, new: Scored | None, old: Scored | None, about: Subject, pair_id: bytes, store: Store
+    ) -> None:
+        """Keep a control's result as it is now; it enters no series."""
+        own_key = keys.pair_key(about.lane_key, pair_id)
+        if old is not None:
+            self._controls.drop(about.lane_key, old, pair_id, store)
+            store.put(own_key, LEFT)
+        if new is not None:
+            self._controls.keep(about.lane_key, about.assay_id, new, pair_id, store)
+            store.put(own_key, new.to_bytes())
 
     def _remove(
         self, old: Scored, about: Subject, pair_id: bytes, sequence: int, store: Store
@@ -136,7 +158,7 @@ class Monitor:
         return self._alerts.counted(about, names, old.at, self._here(sequence, store))
 
     def _here(self, sequence: int, store: Store) -> Here:
-        return Here(sequence, _Asked(self._series, store), store)
+        return Here(sequence, _Asked(self._series, self._controls, store), store)
 
     def _command(self, command: AlertCommand, here: Here) -> list[Event]:
         said, anew = self._alerts.command(command, here)
@@ -175,6 +197,7 @@ class Monitor:
         self._series.save(store)
         published += self._coverage.flush(store, quiet)
         self._alerts.save(store)
+        self._domains.save(store)
         return published
 
     def _tell(self, series: SeriesId, in_full: bool, published: list[Event], store: Store) -> int:
@@ -225,6 +248,7 @@ class _Asked(NamedTuple):
     """What the alerts may ask; see `processors.alerts.subject.Asked`."""
 
     series: SeriesAtHand
+    known_controls: Controls
     store: Store
 
     def rows(self, about: Subject) -> list[Scored]:
@@ -237,6 +261,11 @@ class _Asked(NamedTuple):
         ]
         found = (self.store.get(key) for key in reversed(newest))
         return [Scored.from_bytes(record) for record in found if record]
+
+    def controls(self, about: Subject, start: int | None) -> list[ControlResults]:
+        """Return the control compounds of the assay with their results since `start`."""
+        lane_key, version = about.lane_key, about.model_version
+        return self.known_controls.since(lane_key, about.assay_id, version, start, self.store)
 
     def learned(self, about: Subject, series: SeriesName) -> bool:
         """Return whether a series has its reference."""

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from processors.alerts.rule import Rule
+from processors.controls import Control
 from schemas.topics import canonical
 
 # The part of the budget that each detector may spend. They sum to 1: the alerts of several charts
@@ -22,7 +23,9 @@ class Options(NamedTuple):
     it; `retention_days_by_assay` overrides it for single assays. What both sides keep beyond that
     is `slack_days`. Windows of metrics hold the last `window_pairs` pairs, and the last
     `window_days` days up to the newest pair. `rules` are the lab's own, beside the charts; a model
-    whose predictions nobody answers for `no_labels_after_days` is not called healthy.
+    whose predictions nobody answers for `no_labels_after_days` is not called healthy. `controls`
+    are the compounds whose results are known: they are kept out of accuracy, and tell a shift of
+    the assay from one of the model.
 
     `false_alarms_per_model_year` is the budget of false alerts of one model version in one assay,
     all series and detectors together, in a year of `pairs_per_model_year` pairs; `detectors` says
@@ -37,6 +40,7 @@ class Options(NamedTuple):
     window_days: tuple[int, ...] = (30,)
     no_labels_after_days: int = 14
     rules: tuple[Rule, ...] = ()
+    controls: tuple[Control, ...] = ()
     false_alarms_per_model_year: float = 1.0
     pairs_per_model_year: int = 5_000
     detectors: Mapping[str, float] = DETECTORS

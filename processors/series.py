@@ -47,6 +47,7 @@ class Scored(NamedTuple):
     measured_label: str | None
     probability: float | None
     molecule_id: str = ""
+    domain_rank: float | None = None
 
     @property
     def compared(self) -> Compared:

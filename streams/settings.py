@@ -29,6 +29,8 @@ from pydantic_settings import (
 )
 
 from processors.alerts.rule import Rule, check_rules
+from processors.assay.control_target import stated_target
+from processors.controls import Control
 from processors.detectors import detector_names
 from processors.options import DETECTORS, Options
 from schemas.errors import SettingsError
@@ -222,6 +224,27 @@ class RuleSettings(_Section):
         return given
 
 
+class ControlSettings(_Section):
+    """A control compound; without mean and SD they are learnt from its first results."""
+
+    assay_id: str = Field(min_length=1)
+    molecule_id: str = Field(min_length=1)
+    mean: float | None = Field(None, allow_inf_nan=False)
+    sd: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _mean_and_sd(self) -> Self:
+        if (self.mean is None) != (self.sd is None):
+            raise ValueError("state both mean and sd of a control, or neither to have them learnt")
+        return self
+
+    def as_control(self) -> Control:
+        """Return the control as the core takes it."""
+        stated = self.mean is not None and self.sd is not None
+        target = stated_target(self.mean or 0.0, self.sd or 1.0) if stated else None
+        return Control(canonical(self.assay_id), canonical(self.molecule_id), target)
+
+
 class MonitorSettings(_Section):
     """What the charts may cost in false alarms, and when else the lab wants to be told."""
 
@@ -231,6 +254,7 @@ class MonitorSettings(_Section):
     baseline_results: int = Field(50, ge=20, le=1_000)
     no_labels_after_days: int = Field(14, ge=1, le=400)
     rules: tuple[RuleSettings, ...] = ()
+    controls: tuple[ControlSettings, ...] = ()
 
     @model_validator(mode="after")
     def _budget_is_possible(self) -> Self:
@@ -300,13 +324,17 @@ class Settings(BaseSettings):
 
     def options(self) -> Options:
         """Return what the lab chooses as the core takes it."""
-        core, monitor = self.core.model_dump(), self.monitor.model_dump(exclude={"rules"})
+        core, monitor = (
+            self.core.model_dump(),
+            self.monitor.model_dump(exclude={"rules", "controls"}),
+        )
         days = core.pop("retention_days_by_assay")
         return Options(
             **core,
             **monitor,
             retention_days_by_assay={canonical(name): n for name, n in days.items()},
             rules=self.monitor.as_rules(),
+            controls=tuple(control.as_control() for control in self.monitor.controls),
         )
 
     @classmethod

@@ -1,11 +1,16 @@
 """Limits as rows of a table, and pairs of ClickHouse as the core takes them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from processors.assay.control_target import learn_target
+from processors.controls import Control
 from processors.limits.explained import SeriesLimits
 from processors.series import Scored
 from schemas.events import CONTEXT_FIELDS
+
+# As many as the monitor reads of a control.
+LEARN_FROM = 1_000
 
 
 def as_row(row: Mapping[str, Any]) -> Scored:
@@ -74,3 +79,22 @@ def as_remark(limits: SeriesLimits) -> str | None:
     if limits.state == "whole":
         return f"{series_called(limits)} holds all pairs: its chart would be that of all."
     return None
+
+
+def control_remark(control: Control, values: Sequence[float | None]) -> str:
+    """Return a sentence on a control compound and its target."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return (
+            f"control {control.molecule_id} is learning: no result of it has come with a prediction"
+            " of this model version."
+        )
+    learnt = learn_target(known[:LEARN_FROM]) if control.target is None else None
+    target = control.target if learnt is None else learnt.target
+    if target is None:
+        return f"control {control.molecule_id} is learning: {learnt.missing if learnt else ''}."
+    origin = "stated" if target.n is None else f"learnt from {target.n} results"
+    return (
+        f"control {control.molecule_id}: {len(known)} results, target {target.mean:.4g} with SD "
+        f"{target.sd:.3g} ({origin})."
+    )

@@ -24,6 +24,7 @@ class Alerts:
     >>> class Nothing:
     ...     def rows(self, about): return []
     ...     def learned(self, about, series): return True
+    ...     def controls(self, about, start): return []
     >>> alerts, here = Alerts(Options()), Here(1, Nothing(), MemoryStore())
     >>> about = Subject("net", "1", "a")
     >>> [row.state for row in alerts.look(about, Look(9, {}, []), here)]

@@ -1,10 +1,12 @@
 """What the results themselves say of a change: since when, where, how much, how many."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from statistics import fmean, variance
 from typing import NamedTuple
 
+from processors.assay.mean_shift import ControlResults
+from processors.assay.verdict import UNKNOWN, Judged, blame
 from processors.cause import NO_CAUSE, explain
 from processors.onset import onset
 from processors.series import Scored
@@ -46,16 +48,31 @@ class Evidence(NamedTuple):
     first_run: str | None
     molecules: int
     molecule_ids: tuple[str, ...]
+    kind: str = UNKNOWN
+    kind_reason: str = ""
+
+
+def no_controls(start: int | None) -> list[ControlResults]:
+    """Return that no control is known.
+
+    >>> no_controls(5)
+    []
+    """
+    return []
 
 
 def evidence(
-    records: Sequence[Scored], found_since: int | None, *, given: bool = False
+    records: Sequence[Scored],
+    found_since: int | None,
+    controls: Callable[[int | None], Sequence[ControlResults]] = no_controls,
+    *,
+    given: bool = False,
 ) -> Evidence:
     """Return what scored pairs in the order of their times say of a change.
 
     `found_since` is when whoever found it takes it to have begun; that counts only where the
     results themselves do not tell, or where it is `given`: then no cause is looked for. Pairs
-    without a time are left out.
+    without a time are left out. `controls(start)` are those of the assay with their results since.
 
     >>> def at(time, lot, error):
     ...     return Scored("1", time, (lot, "I1", None, None), error, 0.0, *[None] * 3, f"M{time}")
@@ -85,7 +102,24 @@ def evidence(
         effect_of(own, before),
         first_run(own),
         *molecules_of(own),
+        *_kind(own, before, controls(started)),
     )
+
+
+def _kind(
+    own: Sequence[Scored], before: Sequence[Scored], controls: Sequence[ControlResults]
+) -> tuple[str, str]:
+    """Return whether it was the assay, the model or chemistry, and why."""
+    found = blame(_judged(own), _judged(before), controls)
+    return found.blamed, found.reason
+
+
+def _judged(records: Sequence[Scored]) -> list[Judged]:
+    return [
+        Judged(r.error, r.domain_rank, r.predicted, r.measured)
+        for r in records
+        if r.error is not None
+    ]
 
 
 def is_since(record: Scored, start: int | None) -> bool:

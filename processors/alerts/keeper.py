@@ -16,6 +16,7 @@ from processors.alerts.sentences import of_change, of_plan
 from processors.alerts.severity import INFO, graver, severity_of
 from processors.alerts.status import RELEARNS, Status, status_row
 from processors.alerts.subject import Asked, Subject, last_words
+from processors.assay.mean_shift import ControlResults
 from processors.detectors import Change
 from processors.keys import progress_key
 from processors.record_layout import RecordLayout
@@ -128,6 +129,7 @@ class AlertKeeper:
     >>> class Nothing:
     ...     def rows(self, about): return []
     ...     def learned(self, about, series): return True
+    ...     def controls(self, about, start): return []
     >>> store, keeper = MemoryStore(), AlertKeeper(Subject("net", "1", "logP"))
     >>> look = Look(9, {}, [Change("page_hinkley", 5, None)])
     >>> [a.state for a in keeper.look(look, Context(1, Nothing(), Orders(), store))]
@@ -197,7 +199,7 @@ class AlertKeeper:
         if name in self._said.holding:
             return []
         if not self.is_open:
-            found = evidence(context.asked.rows(self._subject), word.since, given=True)
+            found = self._evidence(word.since, context, given=True)
             opened = self._opened("rule", word.since, word.at)
             self._find(_with_evidence(opened, found)._replace(n=word.n))
         self._hold(name, _Hold(word.severity, word.sentence))
@@ -302,7 +304,7 @@ class AlertKeeper:
             false_alarms_per_year=change.false_alarms_per_year,
         )
         self._find(found)
-        self._explain(evidence(context.asked.rows(self._subject), change.since))
+        self._explain(self._evidence(change.since, context))
         return self._say(context)
 
     def _seen(self, look: Look, context: Context) -> list[Alert]:
@@ -323,12 +325,18 @@ class AlertKeeper:
         self._progress = self._progress._replace(pairs=pairs)
         if pairs % CAUSE_LOOK_EVERY_PAIRS or pairs > CAUSE_PAIRS_MAX:
             return []
-        again = evidence(context.asked.rows(self._subject), found.since)
+        again = self._evidence(found.since, context)
         unnamed = again.level is None and not again.tied
         if unnamed and (found.segment_field is not None or found.tied):
             return []
         self._explain(again)
         return self._say(context)
+
+    def _evidence(self, since: int | None, context: Context, given: bool = False) -> Evidence:
+        def controls(start: int | None) -> list[ControlResults]:
+            return context.asked.controls(self._subject, start)
+
+        return evidence(context.asked.rows(self._subject), since, controls, given=given)
 
     def _explain(self, found: Evidence) -> None:
         alert = self._said.found
@@ -445,4 +453,5 @@ def _with_evidence(alert: Alert, found: Evidence) -> Alert:
         first_run=found.first_run,
         molecules=found.molecules,
         molecule_ids=found.molecule_ids,
+        kind=found.kind,
     )

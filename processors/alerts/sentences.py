@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from processors.alerts.evidence import Evidence, Level
 from processors.alerts.subject import Subject
+from processors.assay.verdict import UNKNOWN
 from schemas.events import AlertCommand
 
 
@@ -57,14 +58,20 @@ def of_change(about: Subject, found: Evidence) -> str:
     when = f"since {moment(found.since)}"
     if found.level is not None:
         p_value = "" if found.p_value is None else f", adjusted p {found.p_value:.1g}"
-        return (
-            f"{what} {moved} {when}, on results made with {named(found.level)} "
-            f"({found.n} results{p_value} against the others)."
-        )
-    if found.tied:
+        why = f", on results made with {named(found.level)} ({found.n} results{p_value} against "
+        why += "the others)."
+    elif found.tied:
         names = listed([named(level) for level in found.tied])
-        return f"{what} {moved} {when}; {names} hold the same results and cannot be told apart."
-    return f"{what} {moved} {when} ({found.n} results); no single factor explains it."
+        why = f"; {names} hold the same results and cannot be told apart."
+    else:
+        why = f" ({found.n} results); no single factor explains it."
+    return f"{what} {moved} {when}{why}{_blamed(found)}"
+
+
+def _blamed(found: Evidence) -> str:
+    if found.kind == UNKNOWN:
+        return ""
+    return f" It is the {found.kind}: {found.kind_reason}."
 
 
 def of_plan(plan: AlertCommand) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from processors.assay.mean_shift import ControlResults
 from processors.keys import alert_key
 from processors.series import Scored, SeriesName
 from processors.store import Store
@@ -44,6 +45,9 @@ class Asked(Protocol):
 
     def rows(self, about: Subject) -> list[Scored]:
         """Return its newest scored pairs in the order of their times."""
+
+    def controls(self, about: Subject, start: int | None) -> list[ControlResults]:
+        """Return its assay's control compounds with their results since `start`."""
 
     def learned(self, about: Subject, series: SeriesName) -> bool:
         """Return whether a series of it has its reference."""

@@ -44,7 +44,7 @@ def command(
     from streams.addresses import found
     from streams.clickhouse_access import asking
     from streams.settings import load_settings
-    from streams.show_limits import as_line, as_record, as_remark, as_row
+    from streams.show_limits import as_line, as_record, as_remark, as_row, control_remark
     from streams.show_rows import print_json, print_table
 
     settings = load_settings()
@@ -62,7 +62,9 @@ def command(
             f'there are no scored pairs of {model} in {assay}; `recalibra query "SELECT DISTINCT '
             'model_id, model_version, assay_id FROM pairs"` lists what there is'
         )
-    for name, rows in by_version.items():
+    controls = {c.molecule_id: c for c in options.controls if c.assay_id == canonical(assay)}
+    for name, every_row in by_version.items():
+        rows = [row for row in every_row if canonical(row["molecule_id"]) not in controls]
         limits = explained([as_row(row) for row in rows], options)
         if as_json:
             print_json([as_record(each, model, assay) for each in limits])
@@ -75,3 +77,6 @@ def command(
         print_table("series", [as_line(each) for each in limits])
         for remark in filter(None, map(as_remark, limits)):
             click.echo(remark)
+        for control in controls.values():
+            values = [r["measured"] for r in every_row if r["molecule_id"] == control.molecule_id]
+            click.echo(control_remark(control, values))

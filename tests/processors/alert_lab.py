@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from processors.alerts.alerts import Alerts
 from processors.alerts.keeper import Look
 from processors.alerts.subject import Here, Subject
+from processors.assay.mean_shift import ControlResults
 from processors.detectors import Change
 from processors.options import Options
 from processors.series import Scored, SeriesName
@@ -34,6 +35,10 @@ class AlertLab:
 
     def rows(self, about: Subject) -> list[Scored]:
         return self.results
+
+    def controls(self, about: Subject, start: int | None) -> list[ControlResults]:
+        """Return none."""
+        return []
 
     def learned(self, about: Subject, series: SeriesName) -> bool:
         return True

@@ -15,7 +15,7 @@ from schemas.topics import digest
 from streams.addresses import as_environment, with_stack
 from streams.clickhouse_access import make_sink
 from streams.local.stack import LocalStack
-from streams.settings import Settings
+from streams.settings import ControlSettings, Settings
 
 DAY_US = 86_400_000_000
 START_US = 20_000 * DAY_US
@@ -89,9 +89,14 @@ def test_what_is_not_there_is_one_sentence(settings: Settings) -> None:
 
 
 def test_people_get_a_table(settings: Settings) -> None:
-    done = limits(settings, "net", "logP")
+    controls = tuple(ControlSettings(assay_id="logP", molecule_id=m) for m in ("M7", "QC"))
+    monitor = settings.monitor.model_copy(update={"controls": controls})
+    done = limits(settings.model_copy(update={"monitor": monitor}), "net", "logP")
     assert done.returncode == 0, done.stderr
     assert "1 false alarms in a year of 5000 pairs" in done.stdout
     assert "L2" in done.stdout
+    assert "control M7 is learning: it has 1 of the 20 results needed." in done.stdout
+    assert "control QC is learning: no result" in done.stdout
     assert "instrument I1 holds all pairs" in done.stdout
-    assert max(map(len, done.stdout.splitlines()[1:])) <= 80
+    table = [line for line in done.stdout.splitlines() if "│" in line]
+    assert max(map(len, table)) <= 80

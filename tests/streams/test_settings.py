@@ -58,9 +58,14 @@ def test_a_variable_overrides_the_file(tmp_path: Path, monkeypatch: pytest.Monke
         ("[kafka\n", "recalibra.toml"),
         ("[monitor]\nfalse_alarms_per_model_year = 0\n", "monitor.false_alarms_per_model_year"),
         ("[monitor]\nfalse_alarms_per_model_year = 200\n", "one false alarm in 50 pairs"),
-        ("[monitor]\ndetectors = { kusum = 1.0 }\n", "no detector 'kusum'; there are cusum"),
+        ("[monitor]\ndetectors = { kusum = 1.0 }\n", "no detector 'kusum'; there are adwin, "),
         ("[monitor]\ndetectors = { cusum = 0.9, spread = 0.2 }\n", "exceed 1"),
         ("[monitor]\nbaseline_results = 5\n", "monitor.baseline_results"),
+        (
+            '[[monitor.controls]]\nassay_id = "a"\nmolecule_id = "QC"\nmean = 1.0\n',
+            "both mean and sd",
+        ),
+        ('[[monitor.controls]]\nassay_id = "a"\n', "molecule_id"),
     ],
 )
 def test_a_wrong_setting_is_named(text: str, sentence: str) -> None:
