@@ -5,9 +5,8 @@ buckets. Every cut found is a change, and the window starts afresh. It finds wha
 when it does; River's keeps its state to itself and its delta for good, while the rate changes with
 the number of series.
 
-ADWIN's delta is a bound that far fewer false alarms keep to. RUN_LENGTHS holds those measured,
-which is what the limit follows from. What it costs is time: of the detectors here it is the
-slowest.
+ADWIN's delta is a bound that far fewer false alarms keep to: the limit follows from RUN_LENGTHS, as
+measured. It still is slow, since it looks seldom and tries every cut.
 
 Reference: A. Bifet, R. Gavaldà (2007), Learning from time-changing data with adaptive windowing,
 SIAM International Conference on Data Mining, 443-448.

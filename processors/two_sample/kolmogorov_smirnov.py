@@ -6,6 +6,7 @@ limiting distribution for as many results as they are worth.
 References: scipy.stats.ks_2samp; J. L. Hodges (1958), Arkiv för Matematik 3, 469-486.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -56,5 +57,8 @@ def _exact(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64], step
 
         if len(_p_values) >= _KEPT_MAX:
             _p_values.clear()
-        _p_values[sizes] = float(ks_2samp(first, second).pvalue)
+        with warnings.catch_warnings():
+            # It warns where it takes the asymptotic p-value of samples that hardly differ.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            _p_values[sizes] = float(ks_2samp(first, second).pvalue)
     return _p_values[sizes]

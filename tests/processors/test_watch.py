@@ -174,7 +174,8 @@ def test_a_new_episode_starts_all_detectors_afresh_and_forgets_the_old() -> None
     assert watch.strength > 0.8
     seen = watch.update(0.0, None, 60 * DAY_US, 1e-5, episode=1)
     assert seen.strength < 0.1
-    shown(watch, [0.0] * 30, 700)
+    for index in range(30):
+        watch.update(0.0, "LC-1", (70 + index // 10) * DAY_US, 1e-5, episode=1)
     assert watch.baseline is not None and before is not None
     assert abs(watch.baseline.mean) <= abs(before.mean) + 1e-9
     assert watch.state().episode == 1
