@@ -75,7 +75,7 @@ def _groups(names: Sequence[str], processes: int) -> list[tuple[str, list[str]]]
     found: list[tuple[str, list[str]]] = []
     for peer in (False, True):
         own = [name for name in names if there[name].peer is peer]
-        parts = min(len(own), max(1, processes - (not peer)))
+        parts = min(len(own), 1 if peer else max(1, processes - 1))
         found += [(python[peer], own[part::parts]) for part in range(parts)]
     return found
 

@@ -25,8 +25,8 @@ def tuned(count_at: Callable[[float], int], quiet: float, loud: float, wanted: f
     It is the logarithm that is halved. `count_at` counts alarms over the same streams each time
     and grows from quiet to loud, save for chance. Of the values tried the closest counts.
 
-    >>> tuned(lambda value: int(100 * value), 0.01, 10, 50).count
-    50
+    >>> round(tuned(lambda value: int(100 * value), 0.01, 10, 50).value, 1)
+    0.5
     >>> tuned(lambda value: 7, 0.01, 10, 50).reached
     False
     """
