@@ -4,17 +4,19 @@
 # make faults  kill, stop and cut off the stages: make faults SEEDS=20 FIRST=1
 # make lock    renew both locks after a change of pyproject.toml
 # make bench   this project beside other engines    make bench BENCH="--small"
+# make bench-drift  drift detectors, false alarms alike    make bench-drift DRIFT="--small"
 # make latency from an outcome to its pair and row   make latency LATENCY="--seconds 20"
 # make scale   a million open predictions            make scale SCALE="--open 100000"
 # make soak    an hour of load, within bounds        make soak SOAK="--minutes 5"
 .POSIX:
 .SILENT:
-.PHONY: demo test check faults lock bench latency scale soak install install-dev clean
+.PHONY: demo test check faults lock bench bench-drift latency scale soak install install-dev clean
 
 PYTHON = python3
 UV_VERSION = 0.13.9
 DEMO =
 BENCH =
+DRIFT =
 LATENCY =
 SCALE =
 SOAK =
@@ -57,6 +59,10 @@ bench: install
 	$(MAKE) -s .tools/peers/installed || true
 	$(BIN)/python -m benchmarks $(BENCH)
 
+bench-drift: install
+	$(MAKE) -s .tools/drift-peers/installed || true
+	$(BIN)/python -m benchmarks.drift $(DRIFT)
+
 latency: install
 	$(BIN)/python -m benchmarks.latency $(LATENCY)
 
@@ -68,6 +74,10 @@ soak: install
 
 .tools/peers/installed: benchmarks/requirements-peers.lock
 	PYTHON='$(PYTHON)' UV_VERSION=$(UV_VERSION) sh .ci/peers install
+	touch $@
+
+.tools/drift-peers/installed: benchmarks/drift/requirements-peers.lock
+	PYTHON='$(PYTHON)' UV_VERSION=$(UV_VERSION) sh .ci/peers install drift
 	touch $@
 
 clean:

@@ -1,0 +1,16 @@
+"""Evidently's population stability index, window by window against the baseline."""
+
+from benchmarks.drift.contestants import Contestant
+from benchmarks.drift.contestants._windows import at_least, evidently
+
+CONTESTANT = Contestant(
+    "evidently",
+    "threshold",
+    0.1,
+    5.0,
+    0.01,
+    evidently("psi"),
+    at_least,
+    peer=True,
+    note="windows of 50 pairs",
+)
