@@ -1,6 +1,7 @@
 """Windows of days: the merged sums of the last days of a series, in event time."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from processors.keys import day_of_key
 from processors.options import DAY_US
@@ -16,6 +17,16 @@ def day_of(at: int) -> int:
     (0, -1, 1)
     """
     return at // DAY_US
+
+
+# A day of former times is read again with every pair of today; large ones are not kept.
+KEPT_DAYS, KEPT_BYTES_MAX = 4_096, 512
+_kept = lru_cache(KEPT_DAYS)(WindowSums.from_bytes)
+
+
+def _sums(data: bytes) -> WindowSums:
+    """Return the sums of a day, to be read only."""
+    return _kept(data) if len(data) <= KEPT_BYTES_MAX else WindowSums.from_bytes(data)
 
 
 def day_windows(
@@ -46,7 +57,7 @@ def day_windows(
             yield waiting.pop(0), merged.copy()
         if not waiting:
             return
-        merged.merge(WindowSums.from_bytes(joined(store, key, first)))
+        merged.merge(_sums(joined(store, key, first)))
     if newest is not None:
         for days in waiting:
             yield days, merged.copy()

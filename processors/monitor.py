@@ -206,23 +206,10 @@ class Monitor:
         state.save_days(store)
         found = metrics_of(state, store, self._options, in_full)
         model_id, assay_id = series.subject.decode().split(SEPARATOR)
+        about = (model_id, state.name.model_version, assay_id, state.name.field, state.name.value)
         published += [
-            Metric(
-                model_id=model_id,
-                model_version=state.name.model_version,
-                assay_id=assay_id,
-                segment_field=state.name.field,
-                segment_value=state.name.value,
-                window=measured.window,
-                metric=measured.metric,
-                value=measured.estimate.value,
-                low=measured.estimate.low,
-                high=measured.estimate.high,
-                n=measured.estimate.n,
-                at=measured.at,
-                row_version=state.sequence,
-            )
-            for measured in found.measured
+            Metric(*about, window, metric, *figure[:4], at, state.sequence)
+            for window, metric, figure, at in found.measured
         ]
         self._series.told(series, found.complete, store)
         return found.rank_pairs

@@ -1,6 +1,8 @@
 """State records as bytes: msgpack, read back as the type they were written from."""
 
 import logging
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Generic, TypeVar
 
 import msgspec
@@ -44,3 +46,19 @@ topics.
             raise RefusedStateError(
                 "A stored record is damaged; rebuild the store from its topics."
             ) from error
+
+    def unpack_each(self, records: Sequence[bytes]) -> list[Record]:
+        """Return the records that `pack` wrote, all read at once; RefusedStateError as `unpack`.
+
+        >>> layout = RecordLayout(list[float])
+        >>> layout.unpack_each([layout.pack([0.5]), layout.pack([])])
+        [[0.5], []]
+        """
+        # One array of them all, by the specification's header of an array 32.
+        data = b"\xdd" + len(records).to_bytes(4, "big") + b"".join(records)
+        return self._each.unpack(data)
+
+    @cached_property
+    def _each(self) -> "RecordLayout[list[Record]]":
+        each: type[list[Record]] = list[self._type]  # type: ignore[name-defined]
+        return RecordLayout(each)

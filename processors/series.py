@@ -1,5 +1,6 @@
 """Series: what is watched and measured. One model version in one assay, whole or by one segment."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -29,6 +30,15 @@ class Compared(NamedTuple):
         True
         """
         return _COMPARED.unpack(data)
+
+    @classmethod
+    def from_each(cls, rows: Sequence[bytes]) -> "list[Compared]":
+        """Return the records that `to_bytes` wrote, in less time than one by one.
+
+        >>> Compared.from_each([Compared(1.5, 1.0, None, None, None).to_bytes()])[0].predicted
+        1.5
+        """
+        return _COMPARED.unpack_each(rows)
 
 
 class Scored(NamedTuple):

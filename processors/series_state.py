@@ -1,6 +1,6 @@
 """The state of one series: the sums of its pairs, whole and by day, and its watch."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from processors.day_windows import day_of
@@ -24,6 +24,9 @@ class _Stored(NamedTuple):
     watch: WatchState
 
 
+# Changes with the pairs of a window: the sequence of the last change, or a digest of the pairs.
+Mark = int | bytes
+
 _STORED = RecordLayout(_Stored)
 _REFERENCE = RecordLayout(list[float])
 _PUBLISHED = RecordLayout(dict[str, list[str]])
@@ -33,8 +36,9 @@ class SeriesState:
     """A series at hand; what the store holds of it changes with `save` only.
 
     `changed` counts pairs since its metrics were published and `sequence` is that of the last of
-    them; `published` holds the (window, metric) that stand. `whole` are the sums of all pairs.
-    `unsaved` is a mark for whoever keeps the series at hand.
+    them; `published` holds the metrics that stand, by window. `whole` are the sums of all pairs.
+    `unsaved` is a mark for whoever keeps the series at hand. `told` is at hand only: by window the
+    mark of its pairs when it was told of, and whether with all that needs their values.
 
     >>> from processors.store import MemoryStore
     >>> store, state = MemoryStore(), SeriesState(b"net", SeriesName("1", None, None))
@@ -56,10 +60,11 @@ class SeriesState:
         self.whole = WindowSums()
         self._options = options
         self.watch = self._watch(options)
-        self.published: frozenset[tuple[str, str]] = frozenset()
+        self.published: Mapping[str, frozenset[str]] = {}
+        self.told: dict[str, tuple[Mark, bool]] = {}
         self._days: dict[int, WindowSums] = {}
         self._stored_reference = 0
-        self._stored_published = self.published
+        self._stored_published: Mapping[str, frozenset[str]] = self.published
 
     def _watch(
         self,
@@ -132,7 +137,10 @@ class SeriesState:
             store.put(self.keys.reference, _REFERENCE.pack(self.watch.reference))
             self._stored_reference = len(self.watch.reference)
         if self.published != self._stored_published:
-            store.put(self.keys.published, _PUBLISHED.pack(_by_window(self.published)))
+            store.put(
+                self.keys.published,
+                _PUBLISHED.pack({w: sorted(names) for w, names in self.published.items() if names}),
+            )
             self._stored_published = self.published
 
     @classmethod
@@ -153,14 +161,6 @@ class SeriesState:
         state._stored_reference = len(errors)
         published = store.get(state.keys.published)
         if published is not None:
-            by_window = _PUBLISHED.unpack(published)
-            state.published = frozenset((w, m) for w, names in by_window.items() for m in names)
+            state.published = {w: frozenset(m) for w, m in _PUBLISHED.unpack(published).items()}
             state._stored_published = state.published
         return state
-
-
-def _by_window(published: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for window, metric in sorted(published):
-        found.setdefault(window, []).append(metric)
-    return found

@@ -1,22 +1,18 @@
 """The metrics of a series' windows, in event time: all, the last pairs, and the last days."""
 
 from collections.abc import Iterator
-from functools import cache, cached_property
-from itertools import accumulate, compress, islice
+from functools import cache
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
+from processors.class_metrics import compute_classes
 from processors.day_windows import day_windows
-from processors.keys import time_of
 from processors.metrics import Estimate, all_metrics, compute
 from processors.options import Options
-from processors.series import Compared
-from processors.series_state import SeriesState
+from processors.series_state import Mark, SeriesState
 from processors.store import Store
 from processors.summaries.values import Values
-from processors.window_sums import WindowSums, terms_of
+from processors.window_rows import WindowRows
+from processors.window_sums import WindowSums
 
 ALL = "all"
 # Rank metrics need every pair of the window: of a larger one only when there is time, and of one
@@ -24,7 +20,7 @@ ALL = "all"
 RANK_PAIRS_BUSY_MAX = 200
 RANK_PAIRS_MAX = 10_000
 
-Numbers = npt.NDArray[np.float64]
+NONE: frozenset[str] = frozenset()
 
 
 class Measured(NamedTuple):
@@ -37,7 +33,7 @@ class Measured(NamedTuple):
 
 
 class Measurement(NamedTuple):
-    """The metrics of a series; `complete` unless rank metrics were left out to save time.
+    """What is new of a series; `complete` unless rank metrics were left out to save time.
 
     `rank_pairs` says how many pairs the largest window had whose ranks were taken.
     """
@@ -47,73 +43,51 @@ class Measurement(NamedTuple):
     rank_pairs: int
 
 
-class _Rows:
-    """The newest pairs of a series, newest first, and the values of the first of them."""
-
-    def __init__(self, state: SeriesState, store: Store, pairs: int) -> None:
-        found = list(islice(store.scan(state.keys.rows, reverse=True), pairs))
-        self.pairs = [Compared.from_bytes(value) for _, value in found]
-        self.at = time_of(found[0][0]) if found else None
-
-    @cached_property
-    def _numbers(self) -> tuple[list[int], Numbers, Numbers]:
-        held = [pair.predicted is not None and pair.measured is not None for pair in self.pairs]
-        pairs = list(compress(self.pairs, held))
-        predicted, measured = (np.array([p[i] for p in pairs], np.float64) for i in (0, 1))
-        return list(accumulate(held, initial=0)), predicted, measured
-
-    @cached_property
-    def _labels(self) -> tuple[list[int], list[float], list[str]]:
-        counts, probabilities, labels = [0], [], []
-        for pair in self.pairs:
-            if pair.probability is not None and pair.measured_label is not None:
-                probabilities.append(pair.probability)
-                labels.append(pair.measured_label)
-            counts.append(len(labels))
-        return counts, probabilities, labels
-
-    def values(self, pairs: int) -> Values | None:
-        """Return the values of the newest `pairs`, None when they have none."""
-        counts, predicted, measured = self._numbers
-        numeric = counts[pairs]
-        counts, probabilities, labels = self._labels
-        ranked = counts[pairs]
-        if not numeric and not ranked:
-            return None
-        return Values(
-            predicted[:numeric], measured[:numeric], probabilities[:ranked], labels[:ranked]
-        )
-
-
-def _estimates(sums: WindowSums, ranks: Values | None) -> list[tuple[str, Estimate]]:
+def _estimates(sums: WindowSums, values: Values | None) -> list[tuple[str, Estimate]]:
     told = [("n", Estimate(float(sums.n), None, None, sums.n))]
-    told += [named for named in compute(sums.moments, sums.confusion, ranks) if named[0] != "n"]
+    told += [named for named in compute(sums.moments, sums.confusion, values) if named[0] != "n"]
+    if sums.confusion.n:
+        told += compute_classes(sums.confusion, whole=False)
     return told
 
 
-def _last_windows(
-    state: SeriesState, rows: _Rows, windows: tuple[int, ...]
-) -> Iterator[tuple[str, WindowSums]]:
-    sums = WindowSums()
-    for size in sorted(set(windows)):
+class _Window(NamedTuple):
+    """A window to be told of; `mark` is equal as long as its pairs are."""
+
+    name: str
+    sums: WindowSums
+    mark: Mark
+
+
+def _windows(
+    state: SeriesState, days: list[tuple[int, WindowSums]], rows: WindowRows, sizes: tuple[int, ...]
+) -> Iterator[_Window]:
+    yield _Window(ALL, state.whole, state.sequence)
+    for size, sums in days:
+        yield _Window(f"days:{size}", sums, state.sequence)
+    sums, last = WindowSums(), 0
+    for size in sorted(set(sizes)):
         if size >= state.n:
-            yield f"last:{size}", state.whole
+            yield _Window(f"last:{size}", state.whole, state.sequence)
             continue
-        for pair in rows.pairs[sums.n : size]:
-            sums.add(pair, terms_of(pair))
-        yield f"last:{size}", sums.copy()
+        sums = sums.copy()
+        sums.merge(rows.sums(last, size))
+        last = size
+        yield _Window(f"last:{size}", sums, rows.digest(size))
 
 
 def metrics_of(state: SeriesState, store: Store, options: Options, in_full: bool) -> Measurement:
-    """Return every metric of every window of a series whose days are saved.
+    """Return what is new of the metrics of a series, whose days are saved.
 
-    Unless it is to be `in_full`, rank metrics of windows above RANK_PAIRS_BUSY_MAX are left out.
+    A window is left out whose pairs are those it had when this was last asked of `state`. Unless it
+    is to be `in_full`, rank metrics of windows above RANK_PAIRS_BUSY_MAX are left out, too.
 
     What was published before and no longer applies is returned as undefined, so that its old value
     does not stand.
 
-    >>> from processors.series import SeriesName
+    >>> from processors.series import Compared, SeriesName
     >>> from processors.store import MemoryStore
+    >>> from processors.window_sums import terms_of
     >>> store, state = MemoryStore(), SeriesState(b"net", SeriesName("1", None, None))
     >>> pair = Compared(1.5, 1.0, None, None, None)
     >>> state.add(pair, terms_of(pair), 5, 1, store); state.save(store)
@@ -123,34 +97,47 @@ def metrics_of(state: SeriesState, store: Store, options: Options, in_full: bool
     [('all', 0.5), ('days:30', 0.5), ('last:50', 0.5), ('last:200', 0.5)]
     >>> told.complete, told.rank_pairs
     (True, 1)
+    >>> metrics_of(state, store, Options(), True).measured
+    []
     """
     rank_pairs_max = RANK_PAIRS_MAX if in_full else RANK_PAIRS_BUSY_MAX
-    days = day_windows(store, state.keys.days, options.window_days)
-    windows = [(ALL, state.whole), *((f"days:{size}", sums) for size, sums in days)]
-    ranked = [sums.n for _, sums in windows if sums.n <= rank_pairs_max]
-    rows = _Rows(state, store, max(*ranked, *options.window_pairs, 1))
-    windows += _last_windows(state, rows, options.window_pairs)
+    days = list(day_windows(store, state.keys.days, options.window_days))
+    ranked = [n for n in (state.n, *(sums.n for _, sums in days)) if n <= rank_pairs_max]
+    rows = WindowRows(state.keys, store, max(*ranked, *options.window_pairs, 1))
     told: list[Measured] = []
-    unsaid: set[tuple[str, str]] = set()
+    now: dict[str, frozenset[str]] = {}
     # Every window holds the newest pairs: of one size they are one window by several names.
     by_size: dict[int, list[tuple[str, Estimate]]] = {}
-    for window, sums in windows:
-        with_ranks = sums.n <= rank_pairs_max
+    left = False
+    ranks = 0
+    for name, sums, mark in _windows(state, days, rows, options.window_pairs):
+        with_values = sums.n <= rank_pairs_max
+        left = left or (not with_values and sums.n <= RANK_PAIRS_MAX)
+        published = state.published.get(name, NONE)
+        if state.told.get(name) in ((mark, True), (mark, with_values)):
+            now[name] = published
+            continue
+        state.told[name] = mark, with_values
         if sums.n not in by_size:
-            by_size[sums.n] = _estimates(sums, rows.values(sums.n) if with_ranks else None)
-        told += [Measured(window, name, found, rows.at) for name, found in by_size[sums.n]]
-        if not with_ranks and not in_full:
-            unsaid |= {(window, metric) for metric in _of_values()} & state.published
-    now = {(measured.window, measured.metric) for measured in told} | unsaid
-    told += [_gone(*name, rows.at) for name in sorted(state.published - now)]
-    state.published = frozenset(now)
-    complete = in_full or not any(rank_pairs_max < size <= RANK_PAIRS_MAX for size in by_size)
-    return Measurement(told, complete, max((n for n in by_size if n <= rank_pairs_max), default=0))
+            by_size[sums.n] = _estimates(sums, rows.values(sums.n) if with_values else None)
+            ranks = max(ranks, sums.n * with_values)
+        found = by_size[sums.n]
+        if name == ALL and sums.confusion.n:
+            found = found + compute_classes(sums.confusion, whole=True)
+        told += [Measured(name, metric, figure, rows.at) for metric, figure in found]
+        now[name] = frozenset(metric for metric, _ in found)
+        if not with_values and not in_full:
+            now[name] |= published & _of_values()
+    for name, published in state.published.items():
+        gone = sorted(published - now.get(name, NONE))
+        told += [_gone(name, metric, rows.at) for metric in gone]
+    state.published = now
+    return Measurement(told, in_full or not left, ranks)
 
 
 @cache
-def _of_values() -> tuple[str, ...]:
-    return tuple(name for name, metric in all_metrics().items() if metric.NEEDS is Values)
+def _of_values() -> frozenset[str]:
+    return frozenset(name for name, metric in all_metrics().items() if metric.NEEDS is Values)
 
 
 def _gone(window: str, metric: str, at: int | None) -> Measured:

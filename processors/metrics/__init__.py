@@ -5,6 +5,7 @@ with UNIT, BIGGER_IS_BETTER, NEEDS and `get`; files that start with an underscor
 May import `schemas` and `processors.summaries` only. SciPy is imported at the first call.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -59,14 +60,26 @@ def compute(
     >>> dict(compute(window, None))["me"].value
     0.5
     """
-    held = [summary for summary in (moments, confusion, values) if summary is not None]
-    held = [summary for summary in held if summary.n]
+    numeric = moments if moments is not None and moments.n else None
+    labelled = confusion if confusion is not None and confusion.n else None
+    ranked = values if values is not None and values.n else None
+    of_class: dict[type[Summary], Summary | None] = {
+        Moments: numeric,
+        Confusion: labelled,
+        Values: ranked,
+        Summary: numeric or labelled or ranked,
+    }
     estimates: list[tuple[str, Estimate]] = []
-    for name, metric in all_metrics().items():
-        summary = next((summary for summary in held if isinstance(summary, metric.NEEDS)), None)
+    for name, needs, get in _getters():
+        summary = of_class[needs]
         if summary is None:
             continue
-        estimate = metric.get(summary)
-        if estimate.n or summary is not values:
-            estimates.append((name, estimate))
+        found = get(summary)
+        if found.n or summary is not values:
+            estimates.append((name, found))
     return estimates
+
+
+@lru_cache(maxsize=1)
+def _getters() -> tuple[tuple[str, type[Summary], Callable[[Summary], Estimate]], ...]:
+    return tuple((name, metric.NEEDS, metric.get) for name, metric in all_metrics().items())

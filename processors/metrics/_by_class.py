@@ -1,85 +1,103 @@
-"""Rates of one class against the rest, and their average over the classes."""
+"""Recall and precision: of one class against the rest, and their mean over the classes."""
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 from processors.metrics._estimate import Estimate, estimate, undefined
 from processors.metrics._intervals import wilson_interval
-from processors.summaries.confusion import Confusion
-from processors.summaries.positive import positive_label
+from processors.summaries.confusion import Confusion, Tally
+
+# What of a class the share of hits is taken of.
+Whole = Callable[[Tally], int]
 
 
-class Tally(NamedTuple):
-    """One class against the rest: true positives, false positives, false negatives."""
+def measured(tally: Tally) -> int:
+    """Return of how many pairs recall is the share.
 
-    true_positives: int
-    false_positives: int
-    false_negatives: int
-
-
-def tally(confusion: Confusion, label: str) -> Tally:
-    """Return the counts of `label` against all others.
-
-    >>> window = Confusion(); window.update("hit", "miss"); tally(window, "hit")
-    Tally(true_positives=0, false_positives=1, false_negatives=0)
+    >>> measured(Tally(1, 2, 3))
+    3
     """
-    counts = confusion.counts
-    predicted = sum(count for cell, count in counts.items() if cell[0] == label)
-    measured = sum(count for cell, count in counts.items() if cell[1] == label)
-    hits = counts.get((label, label), 0)
-    return Tally(hits, predicted - hits, measured - hits)
+    return tally.measured
 
 
-def macro(confusion: Confusion, parts: Callable[[Tally], tuple[int, int]], reason: str) -> Estimate:
-    """Return the mean of a rate over the labels for which it is defined, with no interval.
+def predicted(tally: Tally) -> int:
+    """Return of how many pairs precision is the share.
 
-    `parts` gives numerator and denominator of a tally. Undefined for `reason` where every
-    denominator is 0.
+    >>> predicted(Tally(1, 2, 3))
+    2
+    """
+    return tally.predicted
+
+
+def of_class(tally: Tally, whole: Whole, reason: str) -> Estimate:
+    """Return the share of hits with Wilson's interval; n is what it is taken of.
+
+    Undefined for `reason` where that is 0.
+
+    >>> of_class(Tally(1, 2, 4), measured, "").value
+    0.25
+    """
+    n = whole(tally)
+    if not n:
+        return undefined(0, reason)
+    return estimate(n, tally.hits / n, wilson_interval(tally.hits, n))
+
+
+def macro(confusion: Confusion, whole: Whole, reason: str) -> Estimate:
+    """Return the mean of a rate over the labels for which it is defined; n is all pairs.
+
+    The interval joins Wilson's of each class, which are independent given what the rates are taken
+    of. Undefined for `reason` where no label has a rate.
+
+    Source: G. Y. Zou, W. Huang and X. Zhang, "A note on confidence interval estimation for a linear
+    function of binomial proportions", Computational Statistics & Data Analysis 53 (2009),
+    1080-1085.
 
     >>> window = Confusion(); window.update("hit", "hit"); window.update("hit", "miss")
-    >>> macro(window, lambda t: (t.true_positives, t.true_positives + t.false_negatives), "").value
+    >>> macro(window, measured, "").value
     0.5
     """
     n = confusion.n
     if not n:
         return undefined(0, "no pairs")
-    every = [parts(tally(confusion, label)) for label in confusion.labels()]
-    rates = [top / bottom for top, bottom in every if bottom]
-    return estimate(n, math.fsum(rates) / len(rates)) if rates else undefined(n, reason)
+    rates, below, above = [], 0.0, 0.0
+    for tally in confusion.tallies().values():
+        of = whole(tally)
+        if of:
+            rate = tally.hits / of
+            low, high = wilson_interval(tally.hits, of)
+            rates.append(rate)
+            below += (rate - low) ** 2
+            above += (high - rate) ** 2
+    if not rates:
+        return undefined(n, reason)
+    count = len(rates)
+    value = math.fsum(rates) / count
+    low, high = value - math.sqrt(below) / count, value + math.sqrt(above) / count
+    return estimate(n, value, (max(0.0, low), min(1.0, high)))
 
 
-def rate(
-    confusion: Confusion,
-    parts: Callable[[Tally], tuple[int, int]],
-    reason: str,
-    proportion: bool = True,
-) -> Estimate:
-    """Return a rate whose numerator and denominator are `parts` of a tally.
+def rate(confusion: Confusion, whole: Whole, reason: str) -> Estimate:
+    """Return a rate of the positive label, or its mean over the classes.
 
-    Of the positive label where one is stated or the window has at most two labels; there n is the
-    denominator and the interval Wilson's if the rate is a `proportion` (else n is all pairs and
-    there is no interval). With more labels and none stated, the mean over the labels for which the
-    rate is defined (macro average; scikit-learn's `zero_division=nan`), with no interval. Undefined
-    for `reason` where the denominator is 0.
+    Of the positive label where one is stated or the window has at most two labels. With more labels
+    and none stated, the mean over the labels for which the rate is defined (macro average;
+    scikit-learn's `zero_division=nan`). Undefined for `reason` where there is nothing to take it
+    of.
 
     >>> window = Confusion(); window.update("hit", "hit"); window.update("hit", "miss")
-    >>> rate(window, lambda t: (t.true_positives, t.true_positives + t.false_positives), "").value
+    >>> rate(window, predicted, "").value
     0.5
     """
-    n = confusion.n
-    if not n:
+    if not confusion.n:
         return undefined(0, "no pairs")
-    labels = confusion.labels()
-    if confusion.positive is None and len(labels) > 2:
-        return macro(confusion, parts, reason)
-    positive = positive_label(labels, confusion.positive)
+    tallies = confusion.tallies()
+    if confusion.positive is None and len(tallies) > 2:
+        return macro(confusion, whole, reason)
+    positive = confusion.positive_class()
     if positive is None:
-        return undefined(n, "one class only")
-    numerator, denominator = parts(tally(confusion, positive))
-    if not denominator:
-        return undefined(0 if proportion else n, reason)
-    value = numerator / denominator
-    if not proportion:
-        return estimate(n, value)
-    return estimate(denominator, value, wilson_interval(numerator, denominator))
+        return undefined(confusion.n, "one class only")
+    return of_class(tallies.get(positive, NEVER), whole, reason)
+
+
+NEVER = Tally(0, 0, 0)

@@ -17,10 +17,9 @@ def positives(summary: Values) -> NDArray[np.bool_] | Estimate:
     n = summary.label.size
     if not n:
         return undefined(0, "no pairs")
-    labels = [str(label) for label in np.unique(summary.label)]
-    if summary.positive is None and len(labels) > 2:
+    if summary.positive is None and len(summary.classes) > 2:
         return undefined(n, "more than two classes")
-    positive = positive_label(labels, summary.positive)
+    positive = positive_label(summary.classes, summary.positive)
     if positive is None:
         return undefined(n, "one class only")
     found: NDArray[np.bool_] = summary.label == positive

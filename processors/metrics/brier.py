@@ -1,6 +1,6 @@
 """Mean squared error of a probability."""
 
-import numpy as np
+import math
 
 from processors.metrics._estimate import Estimate, estimate
 from processors.metrics._intervals import mean_interval
@@ -28,8 +28,10 @@ def get(summary: Values) -> Estimate:
     if isinstance(measured, Estimate):
         return measured
     squares = (summary.probability - measured) ** 2
-    n, mean = int(squares.size), float(squares.mean())
-    interval = mean_interval(n, mean, float(np.std(squares, ddof=1))) if n > 1 else None
-    if interval is not None:
-        interval = max(0.0, interval[0]), min(1.0, interval[1])
-    return estimate(n, mean, interval)
+    n = int(squares.size)
+    mean = float(squares.sum()) / n
+    if n == 1:
+        return estimate(n, mean)
+    spread = squares - mean
+    interval = mean_interval(n, mean, math.sqrt(float(spread @ spread) / (n - 1)))
+    return estimate(n, mean, interval and (max(0.0, interval[0]), min(1.0, interval[1])))

@@ -1,7 +1,7 @@
 """F2: precision and recall in one figure, recall weighing twice as much."""
 
-from processors.metrics._by_class import Tally, rate
 from processors.metrics._estimate import Estimate
+from processors.metrics._f_score import f_score
 from processors.summaries.confusion import Confusion
 
 UNIT = "1"
@@ -10,21 +10,17 @@ NEEDS = Confusion
 
 
 def get(summary: Confusion) -> Estimate:
-    """Return 5·TP / (5·TP + 4·FN + FP), 0 to 1, with no interval; n is all pairs.
+    """Return 5·TP / (5·TP + 4·FN + FP), 0 to 1; n is all pairs.
 
-    More than two labels and none stated as positive: the mean over the classes (macro average).
-    Undefined where nothing was predicted or measured positive.
+    The interval is the delta method's on the log odds; none at 0 and 1. More than two labels and
+    none stated as positive: the mean over the classes (macro average). Undefined where nothing was
+    predicted or measured positive.
 
     Source: C. J. van Rijsbergen, "Information Retrieval", 2nd ed., Butterworths 1979, ch. 7, with
-    beta = 2.
+    beta = 2; the interval as `_f_score` says.
 
     >>> window = Confusion(positive="a"); window.update("a", "a"); window.update("a", "b")
     >>> round(get(window).value, 4)
     0.8333
     """
-    return rate(summary, _parts, "nothing predicted or measured positive", proportion=False)
-
-
-def _parts(of: Tally) -> tuple[int, int]:
-    hits = 5 * of.true_positives
-    return hits, hits + 4 * of.false_negatives + of.false_positives
+    return f_score(summary, missed=4, false=1)

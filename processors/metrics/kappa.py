@@ -1,6 +1,9 @@
 """Agreement of labels beyond what their shares alone would give."""
 
+import math
+
 from processors.metrics._estimate import Estimate, estimate, undefined
+from processors.metrics._quantiles import NORMAL
 from processors.summaries.confusion import Confusion
 from processors.summaries.ratio import ratio
 
@@ -10,12 +13,15 @@ NEEDS = Confusion
 
 
 def get(summary: Confusion) -> Estimate:
-    """Return Cohen's kappa over all classes, -1 to 1, with no interval.
+    """Return Cohen's kappa over all classes, -1 to 1; n is all pairs.
 
-    Undefined on an empty window, and where everything was predicted and measured as one class.
+    The interval is Fleiss', Cohen's and Everitt's for large samples, cut at -1 and 1; none where it
+    has no width. Undefined on an empty window, and where everything was predicted and measured as
+    one class.
 
     Source: J. Cohen, "A coefficient of agreement for nominal scales", Educational and Psychological
-    Measurement 20 (1960), 37-46.
+    Measurement 20 (1960), 37-46; J. L. Fleiss, J. Cohen and B. S. Everitt, "Large sample standard
+    errors of kappa and weighted kappa", Psychological Bulletin 72 (1969), 323-327.
 
     >>> window = Confusion()
     >>> for pair in (("a", "a"), ("a", "b"), ("b", "b"), ("b", "b")):
@@ -26,14 +32,26 @@ def get(summary: Confusion) -> Estimate:
     n = summary.n
     if not n:
         return undefined(0, "no pairs")
-    predicted: dict[str, int] = {}
-    measured: dict[str, int] = {}
-    agreed = 0
-    for (one, other), count in summary.counts.items():
-        predicted[one] = predicted.get(one, 0) + count
-        measured[other] = measured.get(other, 0) + count
-        agreed += count if one == other else 0
-    by_chance = sum(count * measured.get(label, 0) for label, count in predicted.items())
+    tallies = summary.tallies().values()
+    agreed = sum(tally.hits for tally in tallies)
+    by_chance = sum(tally.predicted * tally.measured for tally in tallies)
     if by_chance == n * n:
         return undefined(n, "one class only")
-    return estimate(n, ratio(n * agreed - by_chance, n * n - by_chance))
+    value = ratio(n * agreed - by_chance, n * n - by_chance)
+    variance = _variance(summary, value, by_chance / (n * n))
+    if variance <= 0:
+        return estimate(n, value)
+    half = NORMAL * math.sqrt(variance)
+    return estimate(n, value, (max(-1.0, value - half), min(1.0, value + half)))
+
+
+def _variance(summary: Confusion, kappa: float, by_chance: float) -> float:
+    tallies, n = summary.tallies(), summary.n
+    total = 0.0
+    for (said, truth), count in summary.counts.items():
+        # The shares that cross in the cell: of its row's class measured, of its column's predicted.
+        shares = (tallies[said].measured + tallies[truth].predicted) / n
+        weight = (said == truth) - shares * (1 - kappa)
+        total += count / n * weight * weight
+    offset = kappa - by_chance * (1 - kappa)
+    return (total - offset * offset) / (n * (1 - by_chance) ** 2)

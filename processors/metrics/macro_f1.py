@@ -1,7 +1,7 @@
 """F1 of a class against the rest, the classes weighing the same."""
 
-from processors.metrics._by_class import Tally, macro
 from processors.metrics._estimate import Estimate
+from processors.metrics._f_score import macro_f_score
 from processors.summaries.confusion import Confusion
 
 UNIT = "1"
@@ -10,19 +10,15 @@ NEEDS = Confusion
 
 
 def get(summary: Confusion) -> Estimate:
-    """Return the mean over the classes of 2·TP / (2·TP + FN + FP), 0 to 1, with no interval.
+    """Return the mean over the classes of 2·TP / (2·TP + FN + FP), 0 to 1; n is all pairs.
 
-    Classes whose denominator is 0 are left out (scikit-learn's `zero_division=nan`). Undefined on
-    an empty window. Averaged over pairs instead of classes (micro) it is `accuracy`.
+    The interval is the delta method's, cut at 0 and 1. Undefined on an empty window. Averaged over
+    pairs instead of classes (micro) it is `accuracy`.
 
     Source: Y. Yang, "An evaluation of statistical approaches to text categorization", Information
-    Retrieval 1 (1999), 69-90.
+    Retrieval 1 (1999), 69-90; the interval as `_f_score.macro_f_score` says.
 
     >>> window = Confusion(); window.update("a", "a"); window.update("b", "b"); get(window).value
     1.0
     """
-    return macro(summary, _parts, "nothing predicted or measured")
-
-
-def _parts(of: Tally) -> tuple[int, int]:
-    return 2 * of.true_positives, 2 * of.true_positives + of.false_negatives + of.false_positives
+    return macro_f_score(summary, missed=1, false=1)

@@ -1,6 +1,6 @@
 """Share of the predicted positives that were measured positive."""
 
-from processors.metrics._by_class import Tally, rate
+from processors.metrics._by_class import predicted, rate
 from processors.metrics._estimate import Estimate
 from processors.summaries.confusion import Confusion
 
@@ -12,8 +12,8 @@ NEEDS = Confusion
 def get(summary: Confusion) -> Estimate:
     """Return true positives / predicted positives with Wilson's interval; n is the denominator.
 
-    More than two labels and none stated as positive: the mean over the classes that were predicted
-    (macro average), no interval. Undefined where nothing was predicted positive.
+    More than two labels and none stated as positive: `macro_precision`. Undefined where nothing was
+    predicted positive.
 
     Source: C. J. van Rijsbergen, "Information Retrieval", 2nd ed., Butterworths 1979, ch. 7.
 
@@ -21,8 +21,4 @@ def get(summary: Confusion) -> Estimate:
     >>> get(window).value, get(window).n
     (0.5, 2)
     """
-    return rate(summary, _parts, "nothing predicted positive")
-
-
-def _parts(of: Tally) -> tuple[int, int]:
-    return of.true_positives, of.true_positives + of.false_positives
+    return rate(summary, predicted, "nothing predicted positive")

@@ -2,12 +2,10 @@
 
 import math
 
-import numpy as np
-from scipy.stats import rankdata
-
+from processors.metrics._area import area
 from processors.metrics._estimate import Estimate, estimate, undefined
+from processors.metrics._probability import positives
 from processors.metrics._quantiles import NORMAL
-from processors.summaries.positive import positive_label
 from processors.summaries.values import Values
 
 UNIT = "1"
@@ -28,32 +26,26 @@ def get(summary: Values) -> Estimate:
     >>> get(Values(probability=[0.9, 0.4, 0.6, 0.1], label=["hit", "hit", "miss", "miss"])).value
     0.75
     """
-    n = summary.label.size
-    if not n:
-        return undefined(0, "no pairs")
-    labels = [str(label) for label in np.unique(summary.label)]
-    if summary.positive is None and len(labels) > 2:
-        return undefined(n, "more than two classes")
-    is_positive = summary.label == positive_label(labels, summary.positive)
-    positives = int(is_positive.sum())
-    negatives = n - positives
-    if not positives or not negatives:
-        return undefined(n, "one class only")
-    ranks = float(rankdata(summary.probability)[is_positive].sum())
-    area = (ranks - positives * (positives + 1) / 2) / (positives * negatives)
-    return estimate(n, area, _interval(area, positives, negatives))
+    measured = positives(summary)
+    if isinstance(measured, Estimate):
+        return measured
+    above, below = summary.probability[measured], summary.probability[~measured]
+    if not above.size or not below.size:
+        return undefined(summary.label.size, "one class only")
+    value = area(above, below)
+    return estimate(summary.label.size, value, _interval(value, above.size, below.size))
 
 
-def _interval(area: float, positives: int, negatives: int) -> tuple[float, float] | None:
-    if not 0.0 < area < 1.0:
+def _interval(value: float, positives: int, negatives: int) -> tuple[float, float] | None:
+    if not 0.0 < value < 1.0:
         return None
-    square = area * area
-    two_positives = area / (2 - area)
-    two_negatives = 2 * square / (1 + area)
+    square = value * value
+    two_positives = value / (2 - value)
+    two_negatives = 2 * square / (1 + value)
     variance = (
-        area * (1 - area)
+        value * (1 - value)
         + (positives - 1) * (two_positives - square)
         + (negatives - 1) * (two_negatives - square)
     ) / (positives * negatives)
     half = NORMAL * math.sqrt(variance)
-    return max(0.0, area - half), min(1.0, area + half)
+    return max(0.0, value - half), min(1.0, value + half)

@@ -69,13 +69,14 @@ use the release that wrote the store, or rebuild the store from its topics.
     return fields
 
 
-def integer(field: bytes) -> int:
-    """Return the integer of a field.
+def integers(fields: Iterable[bytes]) -> list[int]:
+    """Return the integers of some fields.
 
-    >>> integer(b"\\xff")
-    -1
+    >>> integers([b"\\xff", b"\\x02"])
+    [-1, 2]
     """
-    return int.from_bytes(field, "little", signed=True)
+    read = int.from_bytes
+    return [read(field, "little", signed=True) for field in fields]
 
 
 def damaged(detail: str) -> RefusedStateError:

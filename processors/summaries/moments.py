@@ -37,6 +37,8 @@ class Moments(Sums):
 
     __slots__ = ()
 
+    _read: Scatter | None
+
     def scatter(self) -> Scatter:
         """Return the exact sums of squares about the means, each times n.
 
@@ -44,16 +46,18 @@ class Moments(Sums):
         >>> exact = window.scatter(); exact.product / exact.measured
         2.0
         """
-        n, p, o = self.n, self._p, self._o
-        squared_error = n * (self._pp - 2 * self._po + self._oo)
-        return Scatter(
-            predicted=n * self._pp - p * p,
-            measured=n * self._oo - o * o,
-            product=n * self._po - p * o,
-            error=squared_error - (p - o) ** 2,
-            absolute_error=squared_error - self._absolute**2,
-            squared_error=squared_error,
-        )
+        if self._read is None:
+            n, p, o = self.n, self._p, self._o
+            squared_error = n * (self._pp - 2 * self._po + self._oo)
+            self._read = Scatter(
+                predicted=n * self._pp - p * p,
+                measured=n * self._oo - o * o,
+                product=n * self._po - p * o,
+                error=squared_error - (p - o) ** 2,
+                absolute_error=squared_error - self._absolute**2,
+                squared_error=squared_error,
+            )
+        return self._read
 
     def mean_predicted(self) -> float:
         """Return the mean prediction. Raises InvalidValueError on an empty window.

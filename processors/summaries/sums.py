@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from processors.summaries.binary import damaged, decode, encode, integer
+from processors.summaries.binary import damaged, decode, encode, integers
 from processors.summaries.summary import Summary
 from schemas.errors import InvalidValueError, RefusedStateError
 
@@ -37,10 +37,12 @@ class Sums(Summary):
     True
     """
 
-    __slots__ = ("_absolute", "_o", "_oo", "_p", "_po", "_pp", "_scale", "n")
+    __slots__ = ("_absolute", "_o", "_oo", "_p", "_po", "_pp", "_read", "_scale", "n")
 
     def __init__(self) -> None:
         self.n = 0
+        # What a subclass worked out of the sums, until they change.
+        self._read: tuple[int, ...] | None = None
         self._scale = SCALE_STEP_BITS
         self._p = self._o = self._absolute = self._pp = self._oo = self._po = 0
 
@@ -64,7 +66,7 @@ class Sums(Summary):
         o_bits = o_divisor.bit_length() - 1
         scale = SCALE_STEP_BITS
         if p_bits > scale or o_bits > scale:
-            scale = _steps(max(p_bits, o_bits))
+            scale = steps(max(p_bits, o_bits))
         p_int = p_digits << (scale - p_bits)
         o_int = o_digits << (scale - o_bits)
         absolute = abs(p_int - o_int)
@@ -99,6 +101,7 @@ class Sums(Summary):
         if terms[0] != self._scale:
             terms = self._aligned(terms)
         _, p, o, absolute, pp, oo, po = terms
+        self._read = None
         self.n += 1
         self._p += p
         self._o += o
@@ -106,6 +109,16 @@ class Sums(Summary):
         self._pp += pp
         self._oo += oo
         self._po += po
+
+    def add_all(self, terms: Terms, n: int) -> None:
+        """Take in `n` ≥ 1 pairs by the sum of their `terms`.
+
+        >>> window = Sums(); window.add_all((64, 3 << 64, 0, 3 << 64, 5 << 128, 0, 0), 2)
+        >>> both = Sums(); both.update(1.0, 0.0); both.update(2.0, 0.0); window == both
+        True
+        """
+        self.add(terms)
+        self.n += n - 1
 
     def subtract(self, terms: Terms) -> None:
         """Take out by its `terms` a pair that was taken in.
@@ -121,6 +134,7 @@ rebuild the store from its topics.
         if terms[0] != self._scale:
             terms = self._aligned(terms)
         _, p, o, absolute, pp, oo, po = terms
+        self._read = None
         self.n -= 1
         self._p -= p
         self._o -= o
@@ -149,6 +163,7 @@ rebuild the store from its topics.
             self._shift(missing)
         once = max(0, -missing)
         twice = 2 * once
+        self._read = None
         self.n += other.n
         self._p += other._p << once
         self._o += other._o << once
@@ -176,6 +191,7 @@ rebuild the store from its topics.
         )
 
     def _shift(self, bits: int) -> None:
+        self._read = None
         self._scale += bits
         self._p <<= bits
         self._o <<= bits
@@ -233,19 +249,24 @@ rebuild the store from its topics.
         fields = decode(FORMAT, data)
         if len(fields) != 8:
             raise damaged(f"{len(fields)} sums instead of 8")
-        n, scale, p, o, absolute, pp, oo, po = (integer(field) for field in fields)
+        n, scale, p, o, absolute, pp, oo, po = integers(fields)
         if n < 0 or not 0 <= scale <= FINEST_SCALE:
             raise damaged(f"{n} pairs at scale {scale}")
         window = cls()
-        window.n, window._scale = n, scale
-        window._p, window._o, window._absolute = p, o, absolute
-        window._pp, window._oo, window._po = pp, oo, po
-        window._shift(_steps(scale) - scale)
+        window.n, window._scale = n, steps(scale)
+        once = window._scale - scale
+        twice = 2 * once
+        window._p, window._o, window._absolute = p << once, o << once, absolute << once
+        window._pp, window._oo, window._po = pp << twice, oo << twice, po << twice
         return window
 
 
-def _steps(bits: int) -> int:
-    """Return the scale that holds `bits` bits behind the point: a whole number of steps, not 0."""
+def steps(bits: int) -> int:
+    """Return the scale that holds `bits` bits behind the point: a whole number of steps, not 0.
+
+    >>> steps(0), steps(64), steps(65)
+    (64, 64, 128)
+    """
     return max(1, -(-bits // SCALE_STEP_BITS)) * SCALE_STEP_BITS
 
 

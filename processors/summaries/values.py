@@ -16,14 +16,14 @@ class Values(Summary):
     holds the pairs. `predicted` and `measured` are of one unit and one length; `probability` is
     that of the positive label, 0 to 1, with the measured `label` beside it. Either half may be
     empty; `n` is the larger. `positive` as in Confusion. Raises InvalidValueError when lengths
-    differ or a number is not finite.
+    differ or a number is not finite. `classes` are the distinct labels, sorted.
 
     >>> window = Values([1.0, 2.0], [1.5, 1.9], probability=[0.7], label=["hit"])
     >>> window.n, window.label.tolist()
     (2, ['hit'])
     """
 
-    __slots__ = ("label", "measured", "n", "positive", "predicted", "probability")
+    __slots__ = ("classes", "label", "measured", "n", "positive", "predicted", "probability")
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class Values(Summary):
         self.predicted = _numbers("predicted", predicted)
         self.measured = _numbers("measured", measured)
         self.probability = _numbers("probability", probability)
+        self.classes = sorted(set(label))
         self.label: NDArray[np.str_] = np.asarray(label, dtype=np.str_)
         self.positive = positive
         for a, b in ((self.predicted, self.measured), (self.probability, self.label)):

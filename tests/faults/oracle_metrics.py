@@ -6,6 +6,7 @@ ten thousand figures is too long: `test_fault_plan` holds their formulas here ag
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ Flags = NDArray[np.bool_]
 DAY_US = 86_400_000_000
 LAST_PAIRS = (50, 200)
 LAST_DAYS = (30,)
-POSITIVE = "hit"
+POSITIVE, NEGATIVE = "hit", "miss"
 SERIES = ["model_id", "model_version", "assay"]
 
 
@@ -33,7 +34,8 @@ def metric_oracle(pairs: pd.DataFrame) -> dict[MetricKey, float]:
     found: dict[MetricKey, float] = {}
     for series, rows in _series(scored(pairs)):
         for window, part in _windows(rows):
-            for metric, value in _metrics(part):
+            told = _table(part) if window == "all" else iter(())
+            for metric, value in chain(_metrics(part), told):
                 if math.isfinite(value):
                     found[(*series, window, metric)] = value
     return found
@@ -86,13 +88,33 @@ def _metrics(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
     probability = rows.probability.to_numpy(dtype=float)
     likely = stated_o & ~np.isnan(probability)
     truth = label_o[likely] == POSITIVE
-    if truth.any() and not truth.all():
-        yield "roc_auc", float(roc_auc_score(truth, probability[likely]))
+    if truth.any():
+        yield from _of_probabilities(truth, probability[likely])
+
+
+def _table(rows: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    """Yield how often each label was predicted where each was measured."""
+    counts = rows.groupby(["label_o", "label_p"]).size()
+    for (measured, predicted), count in counts.items():
+        yield f"confusion:{measured}:{predicted}", float(count)
+
+
+def _of_probabilities(truth: Flags, probability: Values) -> Iterator[tuple[str, float]]:
+    """Yield the metrics of the probability of the positive label, of which `truth` has one."""
+    if not truth.all():
+        yield "roc_auc", float(roc_auc_score(truth, probability))
+    yield "brier", float(np.mean((probability - truth) ** 2))
+    bins = pd.cut(probability, np.arange(11) / 10, include_lowest=True)
+    by_bin = pd.DataFrame({"gap": probability - truth}).groupby(bins, observed=True)
+    yield "calibration_error", float(by_bin.gap.sum().abs().sum() / len(truth))
 
 
 def of_values(predicted: Values, measured: Values) -> Iterator[tuple[str, float]]:
     """Yield the metrics of numbers, one or more; those that are undefined are left out."""
     error = predicted - measured
+    if len(measured) > 1 and np.ptp([*predicted, *measured]) > 0:
+        [[var_p, cov], [_, var_o]] = np.cov(predicted, measured, ddof=0)
+        yield "concordance", float(2 * cov / (var_p + var_o + np.mean(error) ** 2))
     yield "me", float(np.mean(error))
     yield "mae", float(np.mean(np.abs(error)))
     yield "rmse", float(np.sqrt(np.mean(error**2)))
@@ -111,10 +133,28 @@ def of_labels(predicted: Flags, measured: Flags) -> Iterator[tuple[str, float]]:
     """Yield the metrics of labels, true for the positive one; undefined ones are NaN."""
     hits = int((predicted & measured).sum())
     false_alarms, misses = int((predicted & ~measured).sum()), int((~predicted & measured).sum())
-    yield "accuracy", float(np.mean(predicted == measured))
-    yield "precision", _ratio(hits, hits + false_alarms)
-    yield "recall", _ratio(hits, hits + misses)
+    rest = len(predicted) - hits - false_alarms - misses
+    agreed = float(np.mean(predicted == measured))
+    yield "accuracy", agreed
+    precisions = [_ratio(hits, hits + false_alarms), _ratio(rest, rest + misses)]
+    recalls = [_ratio(hits, hits + misses), _ratio(rest, rest + false_alarms)]
+    wrong = misses + false_alarms
+    f1s = [_ratio(2 * part, 2 * part + wrong) for part in (hits, rest)]
+    for name, rates in (("precision", precisions), ("recall", recalls), ("f1", f1s)):
+        yield name, rates[0]
+        defined = [rate for rate in rates if not math.isnan(rate)]
+        yield "macro_" + name, math.fsum(defined) / len(defined)
+    for name, rates in (("precision", precisions), ("recall", recalls)):
+        yield f"{name}:{POSITIVE}", rates[0]
+        yield f"{name}:{NEGATIVE}", rates[1]
     yield "f2", _ratio(5 * hits, 5 * hits + 4 * misses + false_alarms)
+    yield "f0_5", _ratio(5 * hits, 5 * hits + misses + 4 * false_alarms)
+    if hits or wrong:
+        yield "false_negatives", float(misses)
+    shares = float(np.mean(predicted)), float(np.mean(measured))
+    chance = shares[0] * shares[1] + (1 - shares[0]) * (1 - shares[1])
+    one_class = shares in ((0.0, 0.0), (1.0, 1.0))
+    yield "kappa", math.nan if one_class else (agreed - chance) / (1 - chance)
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -16,6 +16,8 @@ from oracle_metrics import coverage_oracle, metric_oracle, of_labels, of_values
 from oracle_pairs import pair_oracle
 from sklearn.metrics import (
     accuracy_score,
+    cohen_kappa_score,
+    f1_score,
     fbeta_score,
     mean_absolute_error,
     mean_squared_error,
@@ -171,6 +173,12 @@ def test_formulas_agree_with_scikit_learn() -> None:
     assert math.isclose(labels["precision"], precision_score(true, guessed))
     assert math.isclose(labels["recall"], recall_score(true, guessed))
     assert math.isclose(labels["f2"], fbeta_score(true, guessed, beta=2))
+    assert math.isclose(labels["f0_5"], fbeta_score(true, guessed, beta=0.5))
+    assert math.isclose(labels["kappa"], cohen_kappa_score(true, guessed))
+    assert math.isclose(labels["macro_f1"], f1_score(true, guessed, average="macro"))
+    assert math.isclose(labels["macro_recall"], recall_score(true, guessed, average="macro"))
+    assert math.isclose(labels["recall:miss"], recall_score(~true, ~guessed))
+    assert math.isclose(labels["precision:miss"], precision_score(~true, ~guessed))
 
 
 def test_differences_are_named() -> None:

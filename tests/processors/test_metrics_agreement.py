@@ -103,9 +103,10 @@ def test_macro_metrics_and_kappa_are_those_of_scikit_learn(pairs: list[tuple[str
         assert agrees(found[name], metric(measured, predicted, **options))
     if len({*predicted, *measured}) > 1:
         assert agrees(found["kappa"], sklearn.metrics.cohen_kappa_score(measured, predicted))
-    # Over pairs instead of classes all three are the accuracy.
-    micro = sklearn.metrics.f1_score(measured, predicted, average="micro")
-    assert agrees(found["accuracy"], micro)
+    # Over pairs instead of classes all are the accuracy.
+    for metric in ("precision_score", "recall_score", "f1_score"):
+        micro = getattr(sklearn.metrics, metric)(measured, predicted, average="micro")
+        assert agrees(found["accuracy"], micro)
 
 
 @settings(deadline=None)
@@ -117,5 +118,7 @@ def test_f1_and_false_negatives_are_those_of_scikit_learn(
     found = of_labels(pairs, positive)
     options = {"labels": [positive], "average": None, "zero_division": np.nan}
     assert agrees(found["f1"], sklearn.metrics.f1_score(measured, predicted, **options)[0])
+    want = sklearn.metrics.fbeta_score(measured, predicted, beta=0.5, **options)[0]
+    assert agrees(found["f0_5"], want)
     table = sklearn.metrics.multilabel_confusion_matrix(measured, predicted, labels=[positive])
     assert found["false_negatives"].value == table[0, 1, 0]

@@ -220,7 +220,7 @@ def test_compute_gives_only_what_applies_in_order() -> None:
     numeric = {"concordance", "mae", "me", "n", "r2", "r2_pearson", "rmse", "slope"}
     of_classes = {"f1", "precision", "recall"}
     labelled = of_classes | {"macro_" + name for name in of_classes}
-    labelled |= {"accuracy", "f2", "false_negatives", "kappa"}
+    labelled |= {"accuracy", "f2", "f0_5", "false_negatives", "kappa"}
     assert {name for name, _ in compute(moments, confusion)} == numeric
     confusion.update("hit", "hit")
     confusion.update("hit", "miss")

@@ -134,7 +134,6 @@ def test_more_classes_are_macro_averages_of_scikit_learn(pairs: list[tuple[str, 
     assert agrees(found["recall"], sklearn.metrics.recall_score(measured, predicted, **options))
     want = sklearn.metrics.fbeta_score(measured, predicted, beta=2, **options)
     assert agrees(found["f2"], want)
-    assert found["precision"].low is None
 
 
 @settings(deadline=None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from processors.hand_till import hand_till
 from processors.metrics import Estimate, compute
 from processors.summaries.confusion import Confusion
 from processors.summaries.moments import Moments
@@ -72,15 +73,27 @@ def test_yardstick_two_classes() -> None:
     found = dict(compute(None, window, values))
     assert rounded(found["accuracy"]) == 0.838
     assert rounded(found["roc_auc"]) == 0.939
+    assert rounded(found["kappa"]) == 0.675
 
 
 def test_yardstick_four_classes() -> None:
     rows = rows_of("yardstick/yardstick_hpc_cv.csv")
     assert len(rows) == 3_467
     found = dict(compute(None, labelled(rows, "pred", "obs", None)))
-    assert rounded(found["precision"]) == 0.631
+    assert rounded(found["precision"]) == rounded(found["macro_precision"]) == 0.631
     # The micro average of precision over all classes is the accuracy.
     assert rounded(found["accuracy"]) == 0.709
+
+
+def test_yardstick_hand_till_of_ten_folds() -> None:
+    folds: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for row in rows_of("yardstick/yardstick_hpc_cv.csv"):
+        folds[row["Resample"]].append(row)
+    found = []
+    for _, rows in sorted(folds.items()):
+        probabilities = {name: [float(row[name]) for row in rows] for name in ("VF", "F", "M", "L")}
+        found.append(rounded(hand_till(probabilities, [row["obs"] for row in rows])))
+    assert found == [0.813, 0.817, 0.869, 0.849, 0.811, 0.836, 0.825, 0.846, 0.828, 0.812]
 
 
 def rounded(estimate: Estimate) -> float:

@@ -164,3 +164,19 @@ def test_state_records_stay_small_whatever_the_labels() -> None:
         lane.monitor.process(one, number + 1, lane.store)
     lane.flush(quiet=True)
     assert max(len(key) + len(value) for key, value in lane.store.scan(b"")) <= 65_536
+
+
+def test_a_window_whose_pairs_stay_is_not_told_of_again() -> None:
+    """A late result changes the whole series and not the last 50 pairs."""
+    lane = Lane()
+    for number in range(100, 400):
+        lane.take(pair(number, number / 10))
+    first = lane.flush(quiet=True)
+    assert {m.window for m in first if isinstance(m, Metric)} == set(WINDOWS)
+    lane.take(pair(1, 0.5))
+    told = [m for m in lane.flush(quiet=True) if isinstance(m, Metric)]
+    assert {m.window for m in told} == {"all", "days:30"}
+    assert {m.n for m in told} == {301}
+    lane.take(pair(500, 0.5))
+    told = [m for m in lane.flush(quiet=True) if isinstance(m, Metric)]
+    assert {m.window for m in told} == set(WINDOWS)

@@ -4,10 +4,14 @@ The other tests of the monitor take `batch` as their oracle and `Lane` as what i
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
+from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 import scipy.stats
 import sklearn.metrics
@@ -36,6 +40,7 @@ def of_values(predicted: Numbers, measured: Numbers) -> dict[str, float | None]:
         "r2_pearson": None,
         "slope": None,
         "kendall_tau": None,
+        "concordance": None,
     }
     if len(error) > 1 and np.ptp(measured) > 0:
         found["r2"] = sklearn.metrics.r2_score(measured, predicted)
@@ -44,22 +49,85 @@ def of_values(predicted: Numbers, measured: Numbers) -> dict[str, float | None]:
         if np.ptp(predicted) > 0:
             found["r2_pearson"] = float(scipy.stats.pearsonr(predicted, measured).statistic) ** 2
             found["kendall_tau"] = float(scipy.stats.kendalltau(predicted, measured).statistic)
+    if len(error) > 1 and np.ptp([*predicted, *measured]) > 0:
+        # Lin's formula as it is printed, with moments over n.
+        (var_p, cov), (_, var_o) = np.cov(predicted, measured, ddof=0)
+        bias = predicted.mean() - measured.mean()
+        found["concordance"] = float(2 * cov / (var_p + var_o + bias**2))
     return found
 
 
+def quoted(label: str) -> str:
+    return quote(label, safe="/ ")
+
+
+def positive_of(classes: Sequence[str]) -> str | None:
+    """Return "hit" where there is one, else the second of two; a lone other one is not known."""
+    if "hit" in classes:
+        return "hit"
+    return classes[1] if len(classes) == 2 else None
+
+
 def of_labels(predicted: Sequence[str], measured: Sequence[str]) -> dict[str, float | None]:
-    said = np.array([label == "hit" for label in predicted])
-    truth = np.array([label == "hit" for label in measured])
-    found = {
-        "accuracy": sklearn.metrics.accuracy_score(truth, said),
-        "precision": sklearn.metrics.precision_score(truth, said, zero_division=np.nan),
-        "recall": sklearn.metrics.recall_score(truth, said, zero_division=np.nan),
-        "f2": sklearn.metrics.fbeta_score(truth, said, beta=2, zero_division=np.nan),
-    }
+    """Return the metrics of labels; those of hits are means over the classes of more than two."""
+    counts = sorted(Counter(zip(predicted, measured, strict=True)).items())
+    return _of_counts(tuple(counts))
+
+
+@cache  # scikit-learn takes a millisecond a call to check its arguments
+def _of_counts(counts: tuple[tuple[tuple[str, str], int], ...]) -> dict[str, float | None]:
+    predicted, measured = zip(*(pair for pair, n in counts for _ in range(n)), strict=True)
+    classes = sorted({*predicted, *measured})
+    positive = positive_of(classes)
+    hit = np.array(classes) == positive
+    found: dict[str, float] = {"accuracy": sklearn.metrics.accuracy_score(measured, predicted)}
+    for name, beta in (("f1", 1.0), ("f2", 2.0), ("f0_5", 0.5)):
+        rates = sklearn.metrics.precision_recall_fscore_support(
+            measured, predicted, beta=beta, labels=classes, zero_division=np.nan
+        )
+        by_name = {name: rates[2]}
+        if name == "f1":
+            by_name |= {"precision": rates[0], "recall": rates[1]}
+            for rate in ("precision", "recall"):
+                each = zip(classes, by_name[rate], strict=True)
+                found |= {f"{rate}:{quoted(label)}": value for label, value in each}
+            found |= {"macro_" + of: np.nanmean(rate) for of, rate in by_name.items()}
+        # Of two or fewer the rates are those of hits, of more their mean over the classes.
+        for of, rate in by_name.items():
+            of_hits = rate[hit][0] if hit.any() else np.nan
+            found[of] = of_hits if len(classes) <= 2 else np.nanmean(rate)
+    found["kappa"] = found["false_negatives"] = np.nan
+    if len(classes) > 1:
+        found["kappa"] = sklearn.metrics.cohen_kappa_score(measured, predicted)
+    if len(classes) <= 2 and hit.any():
+        table = sklearn.metrics.multilabel_confusion_matrix(measured, predicted, labels=[positive])
+        found["false_negatives"] = table[0, 1, 0]
     return {name: None if np.isnan(value) else float(value) for name, value in found.items()}
 
 
-def of_pairs(pairs: Sequence[LivePair]) -> dict[str, float | None]:
+def confusion_of(predicted: Sequence[str], measured: Sequence[str]) -> dict[str, float | None]:
+    counts = pd.crosstab(pd.Series(measured), pd.Series(predicted)).stack()
+    return {f"confusion:{quoted(m)}:{quoted(p)}": float(n) for (m, p), n in counts.items() if n}
+
+
+def of_probabilities(probability: Numbers, labels: Sequence[str]) -> dict[str, float | None]:
+    """Return the metrics of the probability of hits, undefined for more than two classes."""
+    classes = sorted(set(labels))
+    truth = np.array([label == positive_of(classes) for label in labels])
+    found: dict[str, float | None] = {"roc_auc": None, "brier": None, "calibration_error": None}
+    if len(classes) == 2:
+        found["roc_auc"] = float(sklearn.metrics.roc_auc_score(truth, probability))
+    if len(classes) <= 2 and truth.any():
+        found["brier"] = float(np.mean((probability - truth) ** 2))
+        frame = pd.DataFrame({"stated": probability, "hit": truth.astype(float)})
+        frame["bin"] = pd.cut(frame["stated"], np.arange(11) / 10, include_lowest=True)
+        means = frame.groupby("bin", observed=True).agg(["mean", "size"])
+        gaps = (means["stated", "mean"] - means["hit", "mean"]).abs() * means["hit", "size"]
+        found["calibration_error"] = float(gaps.sum() / len(frame))
+    return found
+
+
+def of_pairs(pairs: Sequence[LivePair], window: str) -> dict[str, float | None]:
     """Return every metric of one window; None where it applies and is undefined."""
     found: dict[str, float | None] = {"n": float(len(pairs))}
     numeric = [
@@ -76,16 +144,17 @@ def of_pairs(pairs: Sequence[LivePair]) -> dict[str, float | None]:
         if p.prediction.label is not None and p.outcome.label is not None
     ]
     if labels:
-        found |= of_labels([said for said, _ in labels], [truth for _, truth in labels])
+        said, truth = zip(*labels, strict=True)
+        found |= of_labels(said, truth)
+        found |= confusion_of(said, truth) if window == "all" else {}
     ranked = [
-        (p.prediction.probability, p.outcome.label == "hit")
+        (p.prediction.probability, p.outcome.label)
         for p in pairs
         if p.prediction.probability is not None and p.outcome.label is not None
     ]
     if ranked:
-        both = len({truth for _, truth in ranked}) == 2
-        scores, truths = [s for s, _ in ranked], [t for _, t in ranked]
-        found["roc_auc"] = sklearn.metrics.roc_auc_score(truths, scores) if both else None
+        scores, truths = zip(*ranked, strict=True)
+        found |= of_probabilities(np.array(scores), truths)
     return found
 
 
@@ -132,7 +201,7 @@ def batch(lane: "Lane", events: Iterable[AnyEvent]) -> dict[Window, dict[str, fl
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of scikit-learn, on windows of one class
         return {
-            (*name, window): of_pairs(held)
+            (*name, window): of_pairs(held, window)
             for name, pairs in series.items()
             for window in WINDOWS
             if (held := in_window(window, pairs))
@@ -215,6 +284,8 @@ def test_metrics_of_a_window_by_hand() -> None:
         "r2_pearson": 0.964286,
         "slope": 1.5,
         "kendall_tau": 1.0,
+        # Twice the covariance 1, over 14/9 + 6/9 + 1/9.
+        "concordance": 0.857143,
     }
     labels = of_labels(["hit", "hit", "miss", "hit"], ["hit", "miss", "hit", "hit"])
     assert labels["accuracy"] == 0.5

@@ -15,7 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from river import metrics as river_metrics
 from river.utils import Rolling
-from test_monitor_oracle import CLOSE, Lane, Window, check, of_labels, of_values
+from test_monitor_oracle import (
+    CLOSE,
+    Lane,
+    Window,
+    check,
+    confusion_of,
+    of_labels,
+    of_probabilities,
+    of_values,
+)
 
 import processors.window_metrics as window_metrics
 from processors.options import DAY_US, Options
@@ -28,6 +37,7 @@ OPTIONS = (
     Options(window_pairs=(), window_days=(2,)),
     Options(window_pairs=(4,), window_days=()),
 )
+LABELS = [None, "hit", "miss"] * 3 + ["un:clear %"]
 CHECKPOINTS = ["busy", "quiet", "busy, then another worker", "quiet, then another worker"]
 
 
@@ -90,8 +100,8 @@ contents = st.builds(
     st.none() | times | times | times,
     st.none() | quarters | quarters | quarters | st.just(1e9),
     st.none() | quarters | quarters | quarters | st.just(-1e9),
-    st.sampled_from([None, "hit", "miss"]),
-    st.sampled_from([None, "hit", "miss"]),
+    st.sampled_from(LABELS),
+    st.sampled_from(LABELS),
     st.none() | st.integers(0, 8).map(lambda eighths: eighths / 8),
     st.sampled_from(["paired"] * 8 + ["superseded", "retracted"]),
 )
@@ -116,7 +126,7 @@ def in_window(window: str, frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def of_frame(frame: pd.DataFrame) -> dict[str, float | None]:
+def of_frame(frame: pd.DataFrame, window: str) -> dict[str, float | None]:
     found: dict[str, float | None] = {"n": float(len(frame))}
     numeric = frame.dropna(subset=["predicted", "measured"])
     if len(numeric):
@@ -125,16 +135,13 @@ def of_frame(frame: pd.DataFrame) -> dict[str, float | None]:
         )
     labelled = frame.dropna(subset=["predicted_label", "measured_label"])
     if len(labelled):
-        found |= of_labels(list(labelled["predicted_label"]), list(labelled["measured_label"]))
+        labels = list(labelled["predicted_label"]), list(labelled["measured_label"])
+        found |= of_labels(*labels)
+        found |= confusion_of(*labels) if window == "all" else {}
     ranked = frame.dropna(subset=["probability", "measured_label"])
     if len(ranked):
-        hits = ranked["measured_label"] == "hit"
-        found["roc_auc"] = None
-        if hits.nunique() == 2:
-            # The Mann-Whitney form of the area under the curve, ties at their mean rank.
-            ranks = ranked["probability"].astype(float).rank()
-            m, n = int(hits.sum()), int((~hits).sum())
-            found["roc_auc"] = float((ranks[hits].sum() - m * (m + 1) / 2) / (m * n))
+        probability = ranked["probability"].to_numpy(np.float64)
+        found |= of_probabilities(probability, list(ranked["measured_label"]))
     return found
 
 
@@ -163,7 +170,7 @@ def batch(final: dict[int, Content], options: Options) -> dict[Window, dict[str,
             for name in names:
                 held = in_window(name, rows)
                 if len(held):
-                    expected["net", str(version), "a", *segment, name] = of_frame(held)
+                    expected["net", str(version), "a", *segment, name] = of_frame(held, name)
     return expected
 
 

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sink_examples import ALERT, METRIC, NOON_US, OUTCOME, PAIR, PREDICTION, empty, rows, write
 
+from processors.class_metrics import compute_classes
+from processors.summaries.confusion import Confusion
 from schemas.events import AssayContext, Coverage, DeadLetter, LatePair, Pair
 from schemas.topics import TOPICS
 from sinks.clickhouse import ClickHouseSink
@@ -55,6 +57,19 @@ def test_late_pairs_stand_until_they_are_retracted(sink: ClickHouseSink, analyst
     write(sink, "late", late._replace(pair_id="other", row_version=2, retracted=True))
     found = rows(analyst, "SELECT pair_id, days, predicted, measured, measured_unit FROM late")
     assert found == [("late", 401, 1.5, 1.25, "nM")]
+
+
+def test_the_confusion_table_is_rows_of_two_labels(sink: ClickHouseSink, analyst: Client) -> None:
+    labels = [("hit", "miss"), ("IC50: < 5 %", "%3A+ω")]
+    for count, (measured, predicted) in enumerate(labels, 3):
+        confusion = Confusion.of([(predicted, measured)] * count)
+        for name, (value, low, high, n, _) in compute_classes(confusion, whole=True):
+            figure = {"metric": name, "value": value, "low": low, "high": high, "n": n}
+            write(sink, "metrics", METRIC._replace(**figure))
+    gone = METRIC._replace(metric="confusion:hit:hit", value=None, low=None, high=None, n=0)
+    write(sink, "metrics", gone)
+    found = rows(analyst, "SELECT measured_label, predicted_label, results FROM confusion")
+    assert sorted(found) == sorted([(*labels[0], 3), (*labels[1], 4)])
 
 
 @pytest.mark.parametrize("view", names("views"))
