@@ -26,7 +26,7 @@ from streams.kafka_rights import check_stage_rights
 from streams.logs import set_up_logs, tell_user
 from streams.schema_ids import make_codec
 from streams.settings import Settings, load_settings
-from streams.shared_heaps import share_heaps
+from streams.shared_heaps import give_back_free_memory, share_heaps
 from streams.sink_stage import SinkProcessor
 from streams.stage_app import EXIT_FAILED, EXIT_USER, StageApp
 from streams.worker_name import WorkerName
@@ -114,6 +114,7 @@ def main() -> int:
     """Run the stage that the first argument names until told to stop; return its exit code."""
     stage: StageApp | None = None
     share_heaps()
+    give_back_free_memory()
     try:
         settings = load_settings()
         number = int(sys.argv[2]) if len(sys.argv) > 2 else 1
