@@ -53,9 +53,13 @@ class _Rows:
     """The newest pairs of a series, newest first, and the values of the first of them."""
 
     def __init__(self, state: SeriesState, store: Store, pairs: int) -> None:
-        found = list(islice(store.scan(state.keys.rows, reverse=True), pairs))
-        self.pairs = [Compared.from_bytes(value) for _, value in found]
-        self.at = time_of(found[0][0]) if found else None
+        self.at: int | None = None
+        self.pairs: list[Compared] = []
+        # One by one: keys and records of a large window take more room than what is read of them.
+        for key, value in islice(store.scan(state.keys.rows, reverse=True), pairs):
+            if not self.pairs:
+                self.at = time_of(key)
+            self.pairs.append(Compared.from_bytes(value))
 
     @cached_property
     def _numbers(self) -> tuple[list[int], Numbers, Numbers]:

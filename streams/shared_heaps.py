@@ -7,7 +7,7 @@ import time
 # Of <malloc.h>.
 _M_ARENA_MAX = -8
 HEAPS_MAX = 2
-GIVE_BACK_EVERY_S = 60.0
+GIVE_BACK_EVERY_S = 15.0
 
 
 def share_heaps() -> None:
