@@ -150,7 +150,9 @@ class Soak:
 
     def _sample(self, at_s: float, running: Supervisor) -> None:
         roots = {name.removesuffix(" 1"): pid for name, pid in running.process_ids.items()}
-        resident = {name: _resident(pid) for name, pid in (self._services | roots).items()}
+        # A stage that is about to be started again has no process.
+        resident = dict.fromkeys(stage_names(), 0)
+        resident |= {name: _resident(pid) for name, pid in (self._services | roots).items()}
         try:
             lag = {stage: self._lab.lag(stage, *shorts) for stage, shorts in INPUTS.items()}
             ends = {

@@ -34,9 +34,12 @@ class WindowRows:
     """
 
     def __init__(self, keys: SeriesKeys, store: Store, pairs: int) -> None:
-        found = list(islice(store.scan(keys.rows, reverse=True), pairs))
-        self._newest, self._records = found[0][0] if found else b"", [row for _, row in found]
-        self.at = time_of(self._newest) if found else None
+        self._newest, self._records = b"", list[bytes]()
+        # One by one: the keys of a large window take more room than its records.
+        for key, record in islice(store.scan(keys.rows, reverse=True), pairs):
+            self._newest = self._newest or key
+            self._records.append(record)
+        self.at = time_of(self._newest) if self._newest else None
 
     def digest(self, pairs: int) -> bytes:
         """Return 16 bytes that are equal as long as the newest `pairs` and their time are."""

@@ -26,6 +26,12 @@ class BatchedRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # without
     _batch: Any = None
     _left: Any = None
 
+    def __init__(self, *fetched: Any) -> None:
+        super().__init__(*fetched)
+        # aiokafka's own way through the records, which nobody takes. It refers back to these, so
+        # that the bytes of each fetch would stay until the next look for cycles.
+        self._records_iterator = None
+
     def take(self, records_max: int | None) -> list[Record]:
         """Return the next records, up to `records_max` (None: all); fewer only at the end.
 

@@ -7,12 +7,11 @@ variable FAULTS_TRAP says.
 import faulthandler
 import os
 import signal
-import sys
 from pathlib import Path
 
 from fault_points import MARKERS_VARIABLE, TRAP_VARIABLE, Markers, set_traps, trap_from
 
-from streams.stage_process import main
+from streams.stage_process import end, main
 
 if __name__ == "__main__":
     # A stage that stands still is asked where it stands.
@@ -21,4 +20,4 @@ if __name__ == "__main__":
         trap_from(os.environ.get(TRAP_VARIABLE, "")),
         Markers(Path(os.environ[MARKERS_VARIABLE])),
     )
-    sys.exit(main())
+    end(main())

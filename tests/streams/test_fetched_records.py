@@ -1,5 +1,7 @@
 """What is taken out of a fetch, against what aiokafka's own consumer gives of the same bytes."""
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -58,18 +60,29 @@ def logs(draw: st.DrawFn) -> tuple[bytes, list[tuple[int, int]], int]:
     return raw, aborted, asked
 
 
+def unpacked(kind: Any, raw: bytes, aborted: list[tuple[int, int]], asked: int) -> Any:
+    # CRCs of what was put together by hand are wrong.
+    rest = (asked, None, None, False, READ_COMMITTED)
+    return kind(PLACE, MemoryRecords(raw), list(aborted), *rest)
+
+
+def test_the_bytes_of_a_fetch_go_with_it_and_wait_for_no_garbage_collection() -> None:
+    gc.disable()
+    try:
+        fetched = unpacked(BatchedRecords, batch(0, [0, 1], -1, 1), [], 0)
+        assert len(fetched.take(None)) == 2
+        left = weakref.ref(fetched)
+        del fetched
+        assert left() is None
+    finally:
+        gc.enable()
+
+
 @given(logs(), st.integers(1, 7))
 def test_it_takes_what_aiokafka_would_and_stops_where_it_would(
     log: tuple[bytes, list[tuple[int, int]], int], records_max: int
 ) -> None:
-    raw, aborted, asked = log
-
-    def unpacked(kind: Any) -> Any:
-        # CRCs of what was put together by hand are wrong.
-        rest = (asked, None, None, False, READ_COMMITTED)
-        return kind(PLACE, MemoryRecords(raw), list(aborted), *rest)
-
-    stock, ours = unpacked(StockRecords), unpacked(BatchedRecords)
+    stock, ours = (unpacked(kind, *log) for kind in (StockRecords, BatchedRecords))
     expected = [(r.offset, r.key, r.value) for r in stock]
     taken = []
     while len(piece := ours.take(records_max)) == records_max:
