@@ -7,9 +7,8 @@ results of a run have in common. Each comes with its gain: by how much its mean 
 results did by one SD, 1 for the first of a run and less for each that follows.
 
 References: D. M. Hawkins (1987), Self-starting CUSUM charts, The Statistician 36, 299-316;
-F. E. Satterthwaite (1946), Biometrics Bulletin 2, 110-114; D. L. Wallace (1959), Annals of
-Mathematical Statistics 30, 1121-1130 (t to normal); P. J. Huber (1964), ibid. 35, 73-101
-(why results are clipped).
+D. L. Wallace (1959), Annals of Mathematical Statistics 30, 1121-1130 (t to normal); P. J. Huber
+(1964), ibid. 35, 73-101 (why results are clipped).
 """
 
 import math
@@ -74,6 +73,8 @@ class Innovations:
         self._settled, self._waiting = found.settled, found.waiting
         self._open: dict[Run | None, OpenRun] = {each.run: each for each in found.open_runs}
         self._taken = found.taken
+        # What the newest result of each open run made of it, and by which baseline.
+        self._told: dict[Run | None, tuple[Baseline, float, float]] = {}
         self._baseline_results = baseline_results
         # What is expected of results; None while there are too few, or all are alike.
         self.baseline: Baseline | None = None
@@ -124,7 +125,25 @@ class Innovations:
         self._open[run] = now
         if run is None:
             self._close(run)
-        return None if baseline is None else _innovation(baseline, before, now, standing)
+        return None if baseline is None else self._innovation(baseline, before, now, standing)
+
+    def _innovation(
+        self, baseline: Baseline, before: OpenRun | None, now: OpenRun, standing: float
+    ) -> Innovation:
+        gain, evidence = _evidence(baseline, now)
+        told = self._told.get(now.run)
+        self._told[now.run] = baseline, gain, evidence
+        if before is None:
+            return Innovation(evidence / gain if gain else 0.0, gain, standing)
+        if told is not None and told[0] is baseline:
+            _, gain_before, evidence_before = told
+        else:
+            gain_before, evidence_before = _evidence(baseline, before)
+        gained = gain * gain - gain_before * gain_before
+        if gained <= 1e-12:
+            return Innovation(0.0, 0.0, standing)
+        step = math.sqrt(gained)
+        return Innovation((evidence - evidence_before) / step, step, standing)
 
     def _close_idle(self) -> None:
         while self._open:
@@ -136,6 +155,7 @@ class Innovations:
 
     def _close(self, run: Run | None) -> None:
         closed = self._open.pop(run)
+        self._told.pop(run, None)
         self._waiting = self._waiting.with_run(closed.results, closed.mean, closed.squares)
         if self.baseline is None:
             self.settle()
@@ -151,6 +171,7 @@ class Innovations:
         """Leave the runs that wait, and those that are open, out of the baseline for good."""
         self._waiting = RunMoments()
         self._open.clear()
+        self._told.clear()
 
     def state(self) -> InnovationsState:
         """Return all that is needed to go on."""
@@ -159,39 +180,9 @@ class Innovations:
         )
 
 
-def _innovation(
-    baseline: Baseline, before: OpenRun | None, now: OpenRun, standing: float
-) -> Innovation:
-    z, information = _mean_so_far(baseline, now)
-    if before is None:
-        return Innovation(z, math.sqrt(information), standing)
-    z_before, information_before = _mean_so_far(baseline, before)
-    gained = information - information_before
-    if gained <= 1e-12:
-        return Innovation(0.0, 0.0, standing)
-    gain = math.sqrt(gained)
-    moved = math.sqrt(information) * z - math.sqrt(information_before) * z_before
-    return Innovation(moved / gain, gain, standing)
-
-
-def _mean_so_far(baseline: Baseline, run: OpenRun) -> tuple[float, float]:
-    """Return the normal score of a run's mean, and the square of what 1 SD would move it by."""
-    share = 1 / run.results - 1 / baseline.run_size
-    if share >= 0:
-        within = baseline.within * share
-        variance = baseline.between + within
-        known = baseline.between * (1 + 1 / baseline.runs)
-    else:
-        within = baseline.within / run.results
-        variance = baseline.shared + within
-        known = baseline.shared + baseline.between / baseline.runs
-    total = known + within
-    unsure = known * known / baseline.between_freedom
-    if baseline.within_freedom:
-        unsure += within * within / baseline.within_freedom
-    if total <= 0:
-        return 0.0, 0.0
-    freedom = total * total / unsure if unsure > 0 else 1e6
-    t = (run.mean - baseline.mean) / math.sqrt(total)
+def _evidence(baseline: Baseline, run: OpenRun) -> tuple[float, float]:
+    """Return the gain of a run's mean so far, and that times the mean's normal score."""
+    error, freedom, gain = baseline.precision(run.results)
+    t = (run.mean - baseline.mean) / error
     z = math.sqrt(freedom * math.log1p(t * t / freedom)) * (8 * freedom + 1) / (8 * freedom + 3)
-    return math.copysign(z, t), baseline.sd * baseline.sd / max(total, variance)
+    return gain, gain * z if t >= 0 else -gain * z

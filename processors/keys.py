@@ -13,6 +13,7 @@ from schemas.errors import InvalidValueError
 PAIR, SERIES, ROW, PENDING, ALERT = b"x", b"s", b"w", b"d", b"a"
 DAY, REFERENCE, PUBLISHED, PROGRESS = b"y", b"r", b"m", b"g"
 COVERAGE, COVERAGE_TOLD, COVERAGE_PENDING = b"c", b"t", b"u"
+LABELS, ORDER, RULE = b"l", b"o", b"q"
 PAIR_ID_BYTES = 16
 _TIME_BIAS = 2**63
 _DAY_BIAS = 2**31
@@ -49,6 +50,16 @@ def alert_key(subject: bytes, model_version: str) -> bytes:
 def progress_key(subject: bytes, model_version: str) -> bytes:
     """Return the key of how far a model version's open alert has come."""
     return PROGRESS + subject + b"\0" + model_version.encode()
+
+
+def labels_key(subject: bytes, model_version: str) -> bytes:
+    """Return the key of when labels of a model version came last."""
+    return LABELS + subject + b"\0" + model_version.encode()
+
+
+def rule_key(subject: bytes, model_version: str) -> bytes:
+    """Return the key of how far a model version was judged by the lab's rules."""
+    return RULE + subject + b"\0" + model_version.encode()
 
 
 def coverage_key(subject: bytes, model_version: str, kind: bytes) -> bytes:

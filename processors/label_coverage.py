@@ -27,6 +27,14 @@ class _Counts(NamedTuple):
     row_version: int
     labelled: int
     expired: int
+    predictions: int = 0
+
+
+class Growth(NamedTuple):
+    """How many predictions a lane of the join has taken in and labelled since it last told."""
+
+    predictions: int
+    labelled: int
 
 
 class _Told(NamedTuple):
@@ -63,7 +71,9 @@ class LabelCoverage:
     >>> from processors.store import MemoryStore
     >>> coverage, store = LabelCoverage(), MemoryStore()
     >>> coverage.take(Coverage("net", "1", "logP", 0, 9, 3, 0, 1), 1, store)
+    Growth(predictions=9, labelled=3)
     >>> coverage.take(Coverage("net", "1", "logP", 1, 9, 3, 2, 1), 2, store)
+    Growth(predictions=9, labelled=3)
     >>> [(m.value, m.n) for m in coverage.flush(store, quiet=True)]
     [(0.75, 8)]
     """
@@ -72,18 +82,21 @@ class LabelCoverage:
         self._changed: dict[Place, int] = {}
         self._pending: dict[Place, int] | None = None
 
-    def take(self, event: Coverage, sequence: int, store: Store) -> None:
-        """Keep the counts of a lane unless newer ones are known.
+    def take(self, event: Coverage, sequence: int, store: Store) -> Growth:
+        """Keep the counts of a lane unless newer ones are known; return what they have grown by.
 
         `sequence` becomes the row_version of what follows.
         """
         subject = monitor_key(event.model_id, event.assay_id)
         key = lane_prefix(subject, event.model_version) + event.lane.to_bytes(4, "big")
         known = store.get(key)
-        if known is not None and _COUNTS.unpack(known).row_version >= event.row_version:
-            return
-        store.put(key, _COUNTS.pack(_Counts(event.row_version, event.labelled, event.expired)))
+        last = _Counts(0, 0, 0) if known is None else _COUNTS.unpack(known)
+        if known is not None and last.row_version >= event.row_version:
+            return Growth(0, 0)
+        counts = _Counts(event.row_version, event.labelled, event.expired, event.predictions)
+        store.put(key, _COUNTS.pack(counts))
         self._changed[subject, event.model_version] = sequence
+        return Growth(counts.predictions - last.predictions, counts.labelled - last.labelled)
 
     def flush(self, store: Store, quiet: bool) -> list[Metric]:
         """Return the coverage that is due: when `quiet` all that changed, else what did by a part.

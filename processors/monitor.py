@@ -5,12 +5,15 @@ order. Series states are kept at hand between checkpoints and written to the sto
 """
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 from processors import keys
-from processors.alerting import AlertKeeper, Subject
-from processors.detectors import Change, all_detectors
+from processors.alerts.alerts import Alerts
+from processors.alerts.keeper import Look
+from processors.alerts.orders import names_level
+from processors.alerts.subject import Here, Subject, last_words
+from processors.detectors import all_detectors
 from processors.keys import SeriesId
 from processors.label_coverage import LabelCoverage
 from processors.metrics import all_metrics
@@ -19,12 +22,15 @@ from processors.publication import FLUSHES_WAITED_MAX, is_due
 from processors.series import Scored, SeriesName, scored, series_of
 from processors.series_at_hand import SeriesAtHand
 from processors.series_state import SeriesState
+from processors.series_watches import look
 from processors.store import Store
 from processors.window_metrics import metrics_of
 from processors.window_sums import terms_of
-from schemas.events import CONTEXT_FIELDS, Coverage, Event, Metric, Pair, Tick
-from schemas.topics import SEPARATOR, canonical, monitor_key
+from schemas.events import Alert, AlertCommand, Coverage, Event, Metric, Pair, Tick
+from schemas.topics import SEPARATOR, canonical
 
+# In the place of a pair that was scored once and is no more.
+LEFT = b""
 # How far back a cause is looked for.
 CAUSE_ROWS_MAX = 2_000
 # So many series are told of with one checkpoint: under load, and when no input waits.
@@ -34,7 +40,6 @@ SERIES_AT_ONCE_QUIET = 50
 # of the time, and what comes meanwhile waits.
 RANK_PAIRS_AT_ONCE = 2_000
 RANK_PAIRS_AT_ONCE_QUIET = 20_000
-INSTRUMENT = CONTEXT_FIELDS.index("instrument")
 
 
 class Monitor:
@@ -46,8 +51,8 @@ class Monitor:
     >>> monitor, store = Monitor(), MemoryStore()
     >>> p = Prediction("p", 0, False, "CCO", "logP", AssayContext(), "net", "1", 1.5)
     >>> o = Outcome("o", 0, False, "CCO", "logP", AssayContext(), 1.0)
-    >>> monitor.process(pair_of(p, o, "paired", 1), 1, store)
-    []
+    >>> [row.state for row in monitor.process(pair_of(p, o, "paired", 1), 1, store)]
+    ['learning']
     >>> {m.metric: m.value for m in monitor.flush(store, quiet=True) if m.window == "all"}["rmse"]
     0.5
     """
@@ -60,7 +65,7 @@ class Monitor:
         all_detectors()
         self._series = SeriesAtHand(options)
         self._coverage = LabelCoverage()
-        self._keepers: dict[Subject, AlertKeeper] = {}
+        self._alerts = Alerts(options)
 
     def prepare(self, events: Sequence[Event], store: Store) -> None:
         """Do nothing: what pairs need is at hand, or is read once for many."""
@@ -72,17 +77,23 @@ class Monitor:
         Raises InvalidValueError for a pair whose id is none or whose numbers are not finite.
         """
         if isinstance(event, Tick):
-            return []
+            return [*self._alerts.tick(event.at, self._here(sequence, store))]
+        if isinstance(event, AlertCommand):
+            return self._command(event, self._here(sequence, store))
         if isinstance(event, Coverage):
-            self._coverage.take(event, sequence, store)
-            return []
+            growth = self._coverage.take(event, sequence, store)
+            about = Subject(event.model_id, event.model_version, canonical(event.assay_id))
+            return [*self._alerts.grown(about, growth, self._here(sequence, store))]
         if not isinstance(event, Pair):
             raise TypeError(f"the monitor takes pairs, not {type(event).__name__}")
         return self._pair(event, sequence, store)
 
     def _pair(self, pair: Pair, sequence: int, store: Store) -> list[Event]:
-        model_id, assay_id = pair.prediction.model_id, canonical(pair.prediction.assay_id)
-        subject = monitor_key(model_id, assay_id)
+        prediction = pair.prediction
+        about = Subject(
+            prediction.model_id, prediction.model_version, canonical(prediction.assay_id)
+        )
+        subject = about.lane_key
         pair_id = keys.pair_id_bytes(pair.pair_id)
         own_key = keys.pair_key(subject, pair_id)
         known = store.get(own_key)
@@ -91,11 +102,14 @@ class Monitor:
         if record == known:
             return []
         terms = None if new is None else terms_of(new.compared)
-        if known is not None:
-            self._remove(Scored.from_bytes(known), subject, pair_id, sequence, store)
+        said: list[Alert] = []
+        if known:
+            said += self._remove(Scored.from_bytes(known), about, pair_id, sequence, store)
         if new is None or record is None:
-            store.delete(own_key)
-            return []
+            if known:
+                # A result that comes back is no new one.
+                store.put(own_key, LEFT)
+            return [*said]
         store.put(own_key, record)
         compared = new.compared
         row = compared.to_bytes()
@@ -103,20 +117,35 @@ class Monitor:
         for state in states.values():
             store.put(state.keys.row(new.at, pair_id), row)
             state.add(compared, terms, new.at, sequence, store)
-        if known is not None:
-            return []
-        about = Subject(model_id, new.model_version, assay_id)
-        return self._look(about, subject, new, states, sequence, store)
+        here = self._here(sequence, store)
+        said += self._alerts.counted(about, states, new.at, here)
+        if known is None:
+            said += self._look(about, new, states, here)
+        return [*last_words(said)]
 
     def _remove(
-        self, old: Scored, subject: bytes, pair_id: bytes, sequence: int, store: Store
-    ) -> None:
+        self, old: Scored, about: Subject, pair_id: bytes, sequence: int, store: Store
+    ) -> list[Alert]:
         compared = old.compared
         terms = terms_of(compared)
-        for name in series_of(old):
-            state = self._series.changing(SeriesId(subject, name), store)
+        names = series_of(old)
+        for name in names:
+            state = self._series.changing(SeriesId(about.lane_key, name), store)
             store.delete(state.keys.row(old.at, pair_id))
             state.remove(compared, terms, old.at, sequence, store)
+        return self._alerts.counted(about, names, old.at, self._here(sequence, store))
+
+    def _here(self, sequence: int, store: Store) -> Here:
+        return Here(sequence, _Asked(self._series, store), store)
+
+    def _command(self, command: AlertCommand, here: Here) -> list[Event]:
+        said, anew = self._alerts.command(command, here)
+        for about in anew:
+            for series in self._series.of(about.lane_key, about.model_version, here.store):
+                segment = (series.name.field, series.name.value)
+                if command.segment_field is None or names_level(command, [segment]):
+                    self._series.changing(series, here.store).relearn()
+        return [*said]
 
     def flush(self, store: Store, quiet: bool) -> list[Event]:
         """Write what changed to the store and return metrics of some of the series that have news.
@@ -145,9 +174,7 @@ class Monitor:
         self.working = quiet and left
         self._series.save(store)
         published += self._coverage.flush(store, quiet)
-        for keeper in self._keepers.values():
-            keeper.save(store)
-        self._keepers.clear()
+        self._alerts.save(store)
         return published
 
     def _tell(self, series: SeriesId, in_full: bool, published: list[Event], store: Store) -> int:
@@ -180,61 +207,37 @@ class Monitor:
     def _look(
         self,
         about: Subject,
-        subject: bytes,
         record: Scored,
         states: dict[SeriesName, SeriesState],
-        sequence: int,
-        store: Store,
-    ) -> list[Event]:
-        """Show the pair to the watch of each of its series; return what the alert says of it."""
-        error = record.error
-        if error is None:
+        here: Here,
+    ) -> list[Alert]:
+        """Show the pair to the watch of each of its series; return what the alerts say of it."""
+        if record.error is None:
             return []
-        keeper = self._keepers.get(about)
-        if keeper is None:
-            keeper = self._keepers[about] = AlertKeeper.load(about, store)
-        rows = partial(self._rows, subject, record.model_version, store)
+        standing = self._alerts.standing(about, here.store)
+        looked = look(states, record, standing.frozen, standing.episode, self._options)
+        whole = next(iter(states.values())).watch
+        shown = Look(record.at, looked.scores, looked.changes, looked.strength, whole.missing)
+        return self._alerts.look(about, shown, here)
 
-        def learned(name: SeriesName) -> bool:
-            return self._series.get(SeriesId(subject, name), store).watch.missing is None
 
-        instrument = record.context[INSTRUMENT]
-        whole_name, *_ = states
-        whole = states[whole_name].watch.baseline
-        pairs = states[whole_name].n
-        # A series of all pairs says what the whole says; to look twice would spend twice.
-        looking = [
-            name
-            for name, state in states.items()
-            if state.watch.ready(whole) and (name is whole_name or state.n < pairs)
-        ]
-        rate = self._options.false_alarms_per_pair / max(len(looking), 1)
-        frozen, episode = keeper.is_open, keeper.episode
-        scores: dict[SeriesName, float | None] = {}
-        found: list[Change] = []
-        for name, state in states.items():
-            seen = state.watch.update(
-                error,
-                instrument,
-                record.at,
-                rate if name in looking else None,
-                None if name is whole_name else whole,
-                frozen,
-                episode,
-            )
-            scores[name] = seen.standing
-            found += seen.changes
-        said: list[Event] = [*keeper.seen(scores, sequence, rows, learned)]
-        for change in found:
-            said += keeper.changed(change, record.at, sequence, rows, learned)
-        return said
+class _Asked(NamedTuple):
+    """What the alerts may ask; see `processors.alerts.subject.Asked`."""
 
-    def _rows(self, subject: bytes, model_version: str, store: Store) -> list[Scored]:
+    series: SeriesAtHand
+    store: Store
+
+    def rows(self, about: Subject) -> list[Scored]:
         """Return the newest scored pairs of a model version in the order of their times."""
-        prefix = keys.SeriesKeys(subject, SeriesName(model_version, None, None)).rows
+        subject = about.lane_key
+        prefix = keys.SeriesKeys(subject, SeriesName(about.model_version, None, None)).rows
         newest = [
             keys.pair_key(subject, keys.pair_id_of_row(key))
-            for key, _ in islice(store.scan(prefix, reverse=True), CAUSE_ROWS_MAX)
+            for key, _ in islice(self.store.scan(prefix, reverse=True), CAUSE_ROWS_MAX)
         ]
-        found = (store.get(key) for key in reversed(newest))
-        return [Scored.from_bytes(record) for record in found if record is not None]
+        found = (self.store.get(key) for key in reversed(newest))
+        return [Scored.from_bytes(record) for record in found if record]
+
+    def learned(self, about: Subject, series: SeriesName) -> bool:
+        """Return whether a series has its reference."""
+        return self.series.get(SeriesId(about.lane_key, series), self.store).watch.missing is None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from processors.alerts.rule import Rule
 from schemas.topics import canonical
 
 # The part of the budget that each detector may spend. They sum to 1: the alerts of several charts
@@ -20,7 +21,8 @@ class Options(NamedTuple):
     `retention_days` is how long after a prediction an outcome may be measured and still pair with
     it; `retention_days_by_assay` overrides it for single assays. What both sides keep beyond that
     is `slack_days`. Windows of metrics hold the last `window_pairs` pairs, and the last
-    `window_days` days up to the newest pair.
+    `window_days` days up to the newest pair. `rules` are the lab's own, beside the charts; a model
+    whose predictions nobody answers for `no_labels_after_days` is not called healthy.
 
     `false_alarms_per_model_year` is the budget of false alerts of one model version in one assay,
     all series and detectors together, in a year of `pairs_per_model_year` pairs; `detectors` says
@@ -33,6 +35,8 @@ class Options(NamedTuple):
     slack_days: int = 30
     window_pairs: tuple[int, ...] = (50, 200)
     window_days: tuple[int, ...] = (30,)
+    no_labels_after_days: int = 14
+    rules: tuple[Rule, ...] = ()
     false_alarms_per_model_year: float = 1.0
     pairs_per_model_year: int = 5_000
     detectors: Mapping[str, float] = DETECTORS

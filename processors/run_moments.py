@@ -7,6 +7,7 @@ Components, chapter 3; T. F. Chan, G. H. Golub, R. J. LeVeque (1983), American S
 """
 
 import math
+from functools import cached_property
 from typing import NamedTuple
 
 # What runs that do not differ may lend of the variance within runs, in degrees of freedom of the
@@ -14,15 +15,19 @@ from typing import NamedTuple
 LENT_MAX = 4.0
 
 
-class Baseline(NamedTuple):
-    """What is expected of results while nothing changes, in the unit of the results.
+class Precision(NamedTuple):
+    """How well the mean of a run's first results is known.
 
-    `between` is the variance of means of runs of `run_size` results, known to `between_freedom`
-    degrees; `within` that of results in one run, known to `within_freedom` (0: never two in a
-    run). `shared` is the variance that the results of a run share, 0 or more; `sd` is that of
-    single results.
+    `error` is the standard error of its distance from the baseline's mean and `freedom` its degrees
+    of freedom; `gain` is by how many standard errors it moves when all results do by one SD.
     """
 
+    error: float
+    freedom: float
+    gain: float
+
+
+class _Baseline(NamedTuple):
     mean: float
     runs: int
     run_size: float
@@ -33,13 +38,56 @@ class Baseline(NamedTuple):
     shared: float
     sd: float
 
+
+class Baseline(_Baseline):
+    """What is expected of results while nothing changes, in the unit of the results.
+
+    `between` is the variance of means of runs of `run_size` results, known to `between_freedom`
+    degrees; `within` that of results in one run, known to `within_freedom` (0: never two in a run).
+    `shared` is the variance that the results of a run share, 0 or more; `sd` is the standard
+    deviation of single results.
+    """
+
+    # All series of a model version ask for the same few.
+    @cached_property
+    def _precisions(self) -> dict[int, Precision]:
+        return {}
+
+    def precision(self, results: int) -> Precision:
+        """Return how well the mean of the first `results` (1 or more) of a run is known.
+
+        The degrees of freedom are Satterthwaite's: F. E. Satterthwaite (1946), Biometrics
+        Bulletin 2, 110-114.
+        """
+        found = self._precisions.get(results)
+        if found is None:
+            found = self._precisions[results] = self._precision(results)
+        return found
+
+    def _precision(self, results: int) -> Precision:
+        share = 1 / results - 1 / self.run_size
+        if share >= 0:
+            within = self.within * share
+            known = self.between * (1 + 1 / self.runs)
+        else:
+            within = self.within / results
+            known = self.shared + self.between / self.runs
+        variance = known + within
+        unsure = known * known / self.between_freedom
+        if self.within_freedom:
+            unsure += within * within / self.within_freedom
+        if unsure <= 0:
+            return Precision(self.sd, 1.0, 0.0)
+        error = math.sqrt(variance)
+        return Precision(error, variance * variance / unsure, self.sd / error)
+
     @property
     def intraclass_correlation(self) -> float:
         """The correlation of two results of one run, 0 to 1."""
         total = self.shared + self.within
         return self.shared / total if total > 0 else 0.0
 
-    @property
+    @cached_property
     def design_effect(self) -> float:
         """By how much runs inflate the variance of a mean of single results, 1 or more."""
         return 1 + max(self.run_size - 1, 0.0) * self.intraclass_correlation

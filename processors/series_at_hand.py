@@ -1,6 +1,6 @@
 """The series a monitor has at hand between checkpoints, and which of them have news."""
 
-from processors.keys import PENDING, SeriesId, split
+from processors.keys import PENDING, SERIES, SeriesId, split
 from processors.options import DEFAULTS, Options
 from processors.series import SeriesName
 from processors.series_state import SeriesState
@@ -35,6 +35,18 @@ class SeriesAtHand:
         if state is None:
             state = self._states[series] = SeriesState.load(*series, store, self._options)
         return state
+
+    def of(self, subject: bytes, model_version: str, store: Store) -> list[SeriesId]:
+        """Return every series of a model version in the order of their names."""
+        found = {SeriesId(subject, name) for name in self._stored_of(subject, store)}
+        found |= {series for series in self._states if series.subject == subject}
+        own = [series for series in found if series.name.model_version == model_version]
+        return sorted(own, key=lambda series: series.name.to_bytes())
+
+    @staticmethod
+    def _stored_of(subject: bytes, store: Store) -> list[SeriesName]:
+        keys = [key for key, _ in store.scan(SERIES + subject + b"\0")]
+        return [SeriesName.from_bytes(split(key)[1]) for key in keys]
 
     def changing(self, series: SeriesId, store: Store) -> SeriesState:
         """Return a series, to be changed and written at the next checkpoint."""

@@ -54,6 +54,7 @@ class SeriesState:
         self.unsaved = False
         self.sequence = 0
         self.whole = WindowSums()
+        self._options = options
         self.watch = self._watch(options)
         self.published: frozenset[tuple[str, str]] = frozenset()
         self._days: dict[int, WindowSums] = {}
@@ -94,6 +95,11 @@ class SeriesState:
         self.whole.remove(pair, terms)
         if at is not None:
             self._day(at, store).remove(pair, terms)
+
+    def relearn(self) -> None:
+        """Forget the reference and what the detectors have seen: what comes now is the new one."""
+        self.watch = self._watch(self._options)
+        self._stored_reference = -1
 
     def _count(self, sequence: int) -> None:
         self.changed += 1

@@ -1,8 +1,9 @@
 """The picture as data: which stages there are, what each reads and writes, and what it does.
 
 predictions ┐         ┌► pairs ────┐
-outcomes ───┼► join ──┼► coverage ─┴► monitor ─► metrics, alerts
-ticks ──────┘         └► late, ticks
+outcomes ───┼► join ──┼► coverage ─┼► monitor ─► metrics, alerts
+ticks ──────┘         └► late      │
+ticks, alert-commands ─────────────┘
 """
 
 from collections.abc import Callable
@@ -44,7 +45,7 @@ TOPOLOGY: tuple[Stage, ...] = (
     ),
     Stage(
         "monitor",
-        ("pairs", "coverage", "ticks"),
+        ("pairs", "coverage", "ticks", "alert-commands"),
         ("metrics", "alerts"),
         _monitor,
     ),
@@ -55,7 +56,7 @@ def owned_inputs(stage: Stage) -> tuple[str, ...]:
     """Return the inputs of which a stage says what is wrong with a record: it reads them first.
 
     >>> [owned_inputs(stage) for stage in TOPOLOGY]
-    [('predictions', 'outcomes', 'ticks'), ('pairs', 'coverage')]
+    [('predictions', 'outcomes', 'ticks'), ('pairs', 'coverage', 'alert-commands')]
     """
     earlier = TOPOLOGY[: TOPOLOGY.index(stage)]
     read_before = {short for other in earlier for short in other.inputs}

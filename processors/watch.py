@@ -65,7 +65,7 @@ class Watch:
         self._whole = whole
         self._baseline_results = baseline_results
         self._innovations = Innovations(found.innovations, baseline_results)
-        self._on_whole = found.on_whole
+        self.on_whole = found.on_whole
         self._fresh = state is None
         self._episode = found.episode
         self.strength = found.strength
@@ -89,11 +89,15 @@ class Watch:
     @property
     def missing(self) -> str | None:
         """A sentence of what the series lacks for a baseline, or None."""
-        return None if self._on_whole else self._innovations.missing
+        return None if self.on_whole else self._innovations.missing
 
     def ready(self, whole: Baseline | None) -> bool:
         """Whether the next value can be judged; `whole` is the baseline of the model version."""
-        return whole is not None if self._on_whole or self._fresh else self.baseline is not None
+        return whole is not None if self.on_whole or self._fresh else self.baseline is not None
+
+    def standing(self) -> dict[str, tuple[float | None, float]]:
+        """Return the limit of each detector, None before its first look, and its strength."""
+        return {name: (found.limit, found.strength) for name, (found, _) in self._detectors.items()}
 
     def update(
         self,
@@ -118,11 +122,11 @@ class Watch:
             self._start({})
         if self._fresh:
             self._fresh = False
-            self._on_whole = whole is not None
+            self.on_whole = whole is not None
         if self._whole and len(self.reference) < self._baseline_results:
             insort(self.reference, value)
         innovations = self._innovations
-        new = innovations.take(value, run_of(instrument, at), whole if self._on_whole else None)
+        new = innovations.take(value, run_of(instrument, at), whole if self.on_whole else None)
         if new is None or rate is None:
             if not frozen:
                 innovations.settle()
@@ -145,5 +149,5 @@ class Watch:
         """Return all that is needed to go on, the reference excepted."""
         detectors = {name: detector.state() for name, (detector, _) in self._detectors.items()}
         return WatchState(
-            self._innovations.state(), self._on_whole, self._episode, self.strength, detectors
+            self._innovations.state(), self.on_whole, self._episode, self.strength, detectors
         )

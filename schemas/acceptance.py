@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from schemas.codec import Codec
+from schemas.command_validation import check_command
 from schemas.errors import DataError, InvalidValueError
-from schemas.events import Event, Outcome, Prediction
+from schemas.events import AlertCommand, Event, Outcome, Prediction
 from schemas.validation import EVENT_BYTES_MAX, check_event, check_values
 
 E = TypeVar("E", bound=Event)
@@ -22,6 +23,8 @@ def accepted(codec: Codec, payload: bytes | None, expected: type[E]) -> E:
         if len(payload or b"") > EVENT_BYTES_MAX:
             raise InvalidValueError(f"the record is larger than {EVENT_BYTES_MAX} bytes")
         check_event(event)
+    elif isinstance(event, AlertCommand):
+        check_command(event)
     return event
 
 
@@ -37,6 +40,8 @@ def all_accepted(
                 event = accepted(codec, payload, expected)
             elif isinstance(event, (Prediction, Outcome)):
                 check_values(event)  # plain texts are such as may be
+            elif isinstance(event, AlertCommand):
+                check_command(event)
             found.append(event)
         except DataError as error:
             found.append(error)

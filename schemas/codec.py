@@ -20,6 +20,7 @@ from schemas.columns import ColumnReader
 from schemas.errors import MalformedRecordError, UnknownSchemaError
 from schemas.events import (
     EVENT_TYPES,
+    Alert,
     AssayContext,
     Event,
     LatePair,
@@ -100,7 +101,7 @@ def _event(name: str, record: dict[str, Any]) -> Event:
     elif name in ("Pair", "LatePair"):
         record["prediction"] = _event("Prediction", record["prediction"])
         record["outcome"] = _event("Outcome", record["outcome"])
-    return EVENT_TYPES[name](**record)
+    return _with_tuples(EVENT_TYPES[name](**record))
 
 
 def _event_in_order(name: str, record: dict[str, Any]) -> Event:
@@ -110,7 +111,14 @@ def _event_in_order(name: str, record: dict[str, Any]) -> Event:
     elif name in ("Pair", "LatePair"):
         record["prediction"] = _event_in_order("Prediction", record["prediction"])
         record["outcome"] = _event_in_order("Outcome", record["outcome"])
-    return EVENT_TYPES[name]._make(record.values())
+    return _with_tuples(EVENT_TYPES[name]._make(record.values()))
+
+
+def _with_tuples(event: Event) -> Event:
+    """Return an event whose lists, which Avro makes of arrays, are tuples as its type says."""
+    if isinstance(event, Alert):
+        return event._replace(tied=tuple(event.tied), molecule_ids=tuple(event.molecule_ids))
+    return event
 
 
 def as_record(event: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ it.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 CONTEXT_FIELDS = ("reagent_batch", "instrument", "operator", "protocol_version")
 
@@ -125,8 +125,17 @@ class Metric(NamedTuple):
     row_version: int
 
 
+# Of an alert, and of a model version in an assay as a whole, which has an alert_id of its own.
+ALERT_STATES = ("open", "acknowledged", "muted", "recovered")
+STATUS_STATES = ("learning", "healthy", "warning", "no_labels")
+SEVERITIES = ("info", "warning", "critical")
+
+
 class Alert(NamedTuple):
-    """One state of one alert."""
+    """One state of one alert, or the status of a model version in an assay.
+
+    What each field means is in the `.avsc`. A row with `muted_until` is kept and not passed on.
+    """
 
     alert_id: str
     row_version: int
@@ -143,6 +152,50 @@ class Alert(NamedTuple):
     p_value: float | None
     n: int
     reason: str
+    severity: str = "warning"
+    kind: str = "unknown"
+    effect_low: float | None = None
+    effect_high: float | None = None
+    mean_error_before: float | None = None
+    mean_error_since: float | None = None
+    false_alarms_per_year: float | None = None
+    tied: tuple[str, ...] = ()
+    first_run: str | None = None
+    molecules: int = 0
+    molecule_ids: tuple[str, ...] = ()
+    rule: str | None = None
+    planned_change: str | None = None
+    acknowledged_by: str | None = None
+    muted_until: int | None = None
+
+    @property
+    def is_status(self) -> bool:
+        """Whether the row is the status of a model version as a whole, not an alert."""
+        return self.state in STATUS_STATES
+
+
+COMMAND_KINDS = ("acknowledge", "mute", "unmute", "plan", "cancel_plan", "rebaseline")
+
+
+class AlertCommand(NamedTuple):
+    """What a person tells the monitor about the alerts of an assay, as a copy for one lane.
+
+    `kind` is one of COMMAND_KINDS. A model, version, segment or value of None means every one.
+    """
+
+    command_id: str
+    kind: str
+    model_id: str | None
+    model_version: str | None
+    assay_id: str
+    segment_field: str | None
+    segment_value: str | None
+    starts_at: int | None
+    ends_at: int | None
+    by: str
+    note: str
+    at: int
+    lane: int = 0
 
 
 class DeadLetter(NamedTuple):
@@ -167,8 +220,16 @@ class Tick(NamedTuple):
     at: int
 
 
-Event = Prediction | Outcome | Pair | LatePair | Coverage | Metric | Alert | DeadLetter | Tick
-EVENT_TYPES: dict[str, type[Event]] = {
-    t.__name__: t
-    for t in (Prediction, Outcome, Pair, LatePair, Coverage, Metric, Alert, DeadLetter, Tick)
-}
+Event = (
+    Prediction
+    | Outcome
+    | Pair
+    | LatePair
+    | Coverage
+    | Metric
+    | Alert
+    | AlertCommand
+    | DeadLetter
+    | Tick
+)
+EVENT_TYPES: dict[str, type[Event]] = {t.__name__: t for t in get_args(Event)}

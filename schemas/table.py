@@ -18,8 +18,9 @@ PUBLISHED_DIR = Path(__file__).parent / "published"
 
 @cache
 def published() -> dict[int, Schema]:
-    """Return every published schema by its id."""
-    return {int(p.stem): json.loads(p.read_text()) for p in sorted(PUBLISHED_DIR.glob("*.avsc"))}
+    """Return every published schema by its id, in ascending order."""
+    files = {int(path.stem): path for path in PUBLISHED_DIR.glob("*.avsc")}
+    return {schema_id: json.loads(files[schema_id].read_text()) for schema_id in sorted(files)}
 
 
 def unmarked(schema: Schema) -> Schema:

@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 from schemas.events import (
     Alert,
+    AlertCommand,
     Coverage,
     DeadLetter,
     Event,
@@ -32,6 +33,7 @@ TOPICS: dict[str, type[Event]] = {
     "coverage": Coverage,
     "metrics": Metric,
     "alerts": Alert,
+    "alert-commands": AlertCommand,
     "dead-letters": DeadLetter,
     "ticks": Tick,
 }
@@ -71,7 +73,7 @@ def key_of(event: Event) -> bytes:
         return monitor_key(event.prediction.model_id, event.prediction.assay_id)
     if isinstance(event, (Metric, Alert, Coverage)):
         return monitor_key(event.model_id, event.assay_id)
-    if isinstance(event, Tick):
+    if isinstance(event, (Tick, AlertCommand)):
         return str(event.lane).encode()
     return event.dead_letter_id.encode()
 
@@ -80,16 +82,16 @@ _partition_of = lru_cache(10_000)(partition_of)
 
 
 def address_of(event: Event, partitions: int) -> tuple[bytes, int]:
-    """Return an event's key and the partition it must stand in: the key's, or a tick's own lane."""
+    """Return an event's key and the partition it must stand in: its key's, or the lane it names."""
     key = key_of(event)
-    if isinstance(event, Tick):
+    if isinstance(event, (Tick, AlertCommand)):
         return key, event.lane % partitions
     return key, _partition_of(key, partitions)
 
 
 def addresses_of(events: Sequence[Event], partitions: int) -> list[tuple[bytes, int]]:
     """Return what `address_of` does for each of many events of one type."""
-    if not events or isinstance(events[0], Tick):
+    if not events or isinstance(events[0], (Tick, AlertCommand)):
         return [address_of(event, partitions) for event in events]
     keys = [key_of(event) for event in events]
     return list(zip(keys, partitions_of(keys, partitions), strict=True))

@@ -19,7 +19,8 @@ TIME_MAX_US = 7_258_118_400_000_000  # 2200-01-01
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-def _text(name: str, text: str | None, bytes_max: int = TEXT_BYTES_MAX) -> None:
+def check_text(name: str, text: str | None, bytes_max: int = TEXT_BYTES_MAX) -> None:
+    """Raise InvalidValueError, which names the column, for a text that is none; None is left."""
     if text is None:
         return
     if not text.strip():
@@ -39,7 +40,8 @@ def _number(name: str, number: float | None, low: float, high: float) -> None:
     raise InvalidValueError(f"{name} is {number}; allowed is {low:g} to {high:g}", name)
 
 
-def _time(name: str, time_us: int | None) -> None:
+def check_time(name: str, time_us: int | None) -> None:
+    """Raise InvalidValueError, which names the column, for microseconds beyond 1900 to 2199."""
     if time_us is not None and not TIME_MIN_US <= time_us <= TIME_MAX_US:
         raise InvalidValueError(f"{name} is outside the years 1900 to 2199", name)
 
@@ -52,16 +54,16 @@ def check_event(event: Prediction | Outcome) -> None:
 
 def check_texts(event: Prediction | Outcome) -> None:
     """Raise InvalidValueError, which names the column, for a text that is none or too long."""
-    _text("event_id", event.event_id)
-    _text("molecule_id", event.molecule_id)
-    _text("assay_id", event.assay_id)
+    check_text("event_id", event.event_id)
+    check_text("molecule_id", event.molecule_id)
+    check_text("assay_id", event.assay_id)
     for name, text in zip(CONTEXT_FIELDS, event.context, strict=True):
-        _text(name, text)
-    _text("label", event.label, LABEL_BYTES_MAX)
-    _text("unit", event.unit)
+        check_text(name, text)
+    check_text("label", event.label, LABEL_BYTES_MAX)
+    check_text("unit", event.unit)
     if isinstance(event, Prediction):
-        _text("model_id", event.model_id)
-        _text("model_version", event.model_version)
+        check_text("model_id", event.model_id)
+        check_text("model_version", event.model_version)
 
 
 def check_values(event: Prediction | Outcome) -> None:
@@ -78,7 +80,7 @@ def check_values(event: Prediction | Outcome) -> None:
 def _check_prediction(event: Prediction) -> None:
     _number("probability", event.probability, 0.0, 1.0)
     _number("uncertainty", event.uncertainty, 0.0, NUMBER_MAX)
-    _time("predicted_at", event.predicted_at)
+    check_time("predicted_at", event.predicted_at)
     if event.features:
         _check_features(event.features)
     if (
@@ -94,15 +96,15 @@ def _check_features(features: Mapping[str, float | str]) -> None:
     if len(features) > FEATURES_MAX:
         raise InvalidValueError(f"{len(features)} features; {FEATURES_MAX} are allowed", "features")
     for name, feature in features.items():
-        _text(f"feature:{name}", name)
+        check_text(f"feature:{name}", name)
         if isinstance(feature, str):
-            _text(f"feature:{name}", feature or None)
+            check_text(f"feature:{name}", feature or None)
         else:
             _number(f"feature:{name}", feature, -NUMBER_MAX, NUMBER_MAX)
 
 
 def _check_outcome(event: Outcome) -> None:
-    _time("measured_at", event.measured_at)
+    check_time("measured_at", event.measured_at)
     if event.qualifier is not None and event.qualifier not in QUALIFIERS:
         raise InvalidValueError(
             f"qualifier is {event.qualifier!r}; allowed are {' '.join(QUALIFIERS)}", "qualifier"

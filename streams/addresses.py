@@ -71,10 +71,14 @@ def kafka_resolved(settings: Settings) -> Settings:
 def as_environment(settings: Settings) -> dict[str, str]:
     """Return the RECALIBRA_* variables that give a child process the same settings."""
     found = {"RECALIBRA_STATE_DIR": str(settings.state_dir)}
-    for section in ("kafka", "clickhouse", "registry", "streams", "core", "logging"):
+    for section in ("kafka", "clickhouse", "registry", "streams", "core", "monitor", "logging"):
         for name, value in getattr(settings, section):
             if value is not None:
                 found[f"RECALIBRA_{section}_{name}".upper()] = _as_text(value)
+    if settings.notify:
+        from streams.notify.channels import as_text
+
+        found["RECALIBRA_NOTIFY"] = as_text(settings.notify)
     return found
 
 
@@ -82,4 +86,6 @@ def _as_text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     # What pydantic-settings reads from a variable: JSON for what has parts.
-    return json.dumps(value) if isinstance(value, (dict, tuple)) else str(value)
+    if isinstance(value, (dict, tuple)):
+        return json.dumps(value, default=lambda part: part.model_dump(mode="json"))
+    return str(value)

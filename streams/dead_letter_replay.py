@@ -26,6 +26,7 @@ SEND_TIMEOUT_S = 30.0
 SENT_BYTES_MAX = 64 * 2**20
 _JOIN = "join"
 _SINK = "sink of "
+_NOTIFY = "notify of "
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,12 @@ class DeadLetterReplay:
             return (
                 f"{letter.origin} is no topic of events of prefix {self._kafka.topic_prefix}: set "
                 "RECALIBRA_KAFKA_TOPIC_PREFIX to the prefix it belongs to"
+            )
+        if letter.origin.startswith(_NOTIFY):
+            address = letter.origin.removeprefix(_NOTIFY)
+            return (
+                f"`recalibra alerts list` has the alert all the same: mend notify.{address} in the "
+                f"settings and try it with `recalibra alerts test-channel {address}`"
             )
         if letter.origin == _JOIN:
             return (
@@ -237,4 +244,4 @@ def _send(
 
 def is_of_stage(origin: str) -> bool:
     """Return whether an origin without a partition is a stage and not a file."""
-    return origin == _JOIN or origin.startswith(_SINK)
+    return origin == _JOIN or origin.startswith((_SINK, _NOTIFY))

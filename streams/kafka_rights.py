@@ -20,12 +20,15 @@ from schemas.errors import UserError
 from schemas.topics import TOPICS, topic_name
 from streams.kafka_access import changelog_name, client_settings, reached, stage_names
 from streams.kafka_errors import DENIED, translated, who
+from streams.notify import STAGE as NOTIFY
 from streams.settings import KafkaSettings
 
 TIMEOUT_S = 5.0
 READ, WRITE = AclOperation.READ, AclOperation.WRITE
 BOTH = frozenset({READ, WRITE})
 ENTERING = ("predictions", "outcomes", "dead-letters")
+# The stage that moves what came on a wrong key.
+MOVING = {"predictions": "join", "outcomes": "join", "alert-commands": "monitor"}
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +58,15 @@ def stage_needs(kafka: KafkaSettings, stages: Iterable[str]) -> Needs:
 
     topology = {stage.name: stage for stage in TOPOLOGY}
     for name in stages:
+        if name == NOTIFY:
+            need(topic_name(kafka.topic_prefix, "alerts"), frozenset({READ}))
+            need(topic_name(kafka.topic_prefix, "dead-letters"), frozenset({WRITE}))
+            continue
         inputs = topology[name].inputs if name in topology else tuple(TOPICS)
         outputs = topology[name].outputs if name in topology else ()
         for short in inputs:
             # What came on a wrong key is moved, so that what enters is written, too.
-            moved = name == "join" and short in ENTERING
+            moved = MOVING.get(short) == name
             need(topic_name(kafka.topic_prefix, short), BOTH if moved else frozenset({READ}))
         for short in (*outputs, "dead-letters"):
             need(topic_name(kafka.topic_prefix, short), frozenset({WRITE}))

@@ -4,8 +4,15 @@ from collections.abc import Sequence
 
 from schemas.errors import SettingsError
 from streams.kafka_access import stage_names
+from streams.notify import STAGE as NOTIFY
+from streams.settings import Settings
 
 PROCESSES_MAX = 256
+
+
+def wanted_stages(settings: Settings) -> list[str]:
+    """Return the stages that the settings ask for: `notify` only where a channel is set."""
+    return [*stage_names(), *([NOTIFY] if settings.notify else [])]
 
 
 def process_counts(stages: str, processes: str) -> dict[str, int]:
@@ -17,7 +24,7 @@ def process_counts(stages: str, processes: str) -> dict[str, int]:
     names = [name.strip() for name in stages.split(",") if name.strip()]
     if not names:
         raise SettingsError(f"no stage is named; there are {', '.join(stage_names())}")
-    _refuse_unknown(names, stage_names())
+    _refuse_unknown(names, [*stage_names(), NOTIFY])
     if "=" not in processes:
         return dict.fromkeys(names, _count(processes))
     counts = dict.fromkeys(names, 1)

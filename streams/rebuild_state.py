@@ -195,7 +195,7 @@ class StateRebuild:
             stops,
             self._folder / f"new-{address.partition}",
             self._codec,
-            self._settings.core.options(),
+            self._settings.options(),
             self._reader,
             note,
             taken,

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -27,9 +28,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from processors.options import Options
+from processors.alerts.rule import Rule, check_rules
+from processors.detectors import detector_names
+from processors.options import DETECTORS, Options
 from schemas.errors import SettingsError
 from schemas.topics import canonical
+from sinks.notify._options import ChannelOptions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIG_VARIABLE = "RECALIBRA_CONFIG"
@@ -190,10 +194,74 @@ class CoreSettings(_Section):
     window_pairs: tuple[Annotated[int, Field(ge=2, le=2_000)], ...] = (50, 200)
     window_days: tuple[Annotated[int, Field(ge=1, le=3_650)], ...] = (30,)
 
-    def options(self) -> Options:
-        """Return the choices as the core takes them."""
-        by_assay = {canonical(name): days for name, days in self.retention_days_by_assay.items()}
-        return Options(**self.model_dump() | {"retention_days_by_assay": by_assay})
+
+class RuleSettings(_Section):
+    """A rule of the lab's; see `processors.alerts.rule.Rule`."""
+
+    name: str
+    assay_id: str = "*"
+    model_id: str | None = None
+    metric: str | None = None
+    below: float | None = Field(None, allow_inf_nan=False)
+    above: float | None = Field(None, allow_inf_nan=False)
+    window: str = "days:7"
+    periods: int = 1
+    minimum_n: int = 30
+    minimum_positives: int = 0
+    bound: str = "interval"
+    segment_field: str | None = None
+    drift_in_features: int | None = None
+    severity: str = "warning"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_fields(cls, given: Any) -> Any:
+        unknown = sorted(set(given) - set(cls.model_fields)) if isinstance(given, dict) else []
+        if unknown:
+            raise ValueError(f"there is no {unknown[0]!r}; there are {', '.join(cls.model_fields)}")
+        return given
+
+
+class MonitorSettings(_Section):
+    """What the charts may cost in false alarms, and when else the lab wants to be told."""
+
+    false_alarms_per_model_year: float = Field(1.0, gt=0, le=365)
+    pairs_per_model_year: int = Field(5_000, ge=100)
+    detectors: dict[str, Annotated[float, Field(gt=0, le=1)]] = dict(DETECTORS)
+    baseline_results: int = Field(50, ge=20, le=1_000)
+    no_labels_after_days: int = Field(14, ge=1, le=400)
+    rules: tuple[RuleSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _budget_is_possible(self) -> Self:
+        if unknown := sorted(self.detectors.keys() - set(detector_names())):
+            raise ValueError(
+                f"there is no detector {unknown[0]!r}; there are {', '.join(detector_names())}"
+            )
+        if sum(self.detectors.values()) > 1 + 1e-9:
+            raise ValueError("the parts of the budget that the detectors get exceed 1 in all")
+        if self.false_alarms_per_model_year > self.pairs_per_model_year / 50:
+            raise ValueError("a budget of more than one false alarm in 50 pairs is no budget")
+        return self
+
+    @model_validator(mode="after")
+    def _rules_can_be(self) -> Self:
+        try:
+            check_rules(self.as_rules())
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def as_rules(self) -> tuple[Rule, ...]:
+        """Return the rules as the core takes them."""
+        return tuple(Rule(**rule.model_dump()) for rule in self.rules)
+
+
+def _as_addresses(raw: object) -> object:
+    # Its channels are looked for only where one is set.
+    from streams.notify.channels import as_addresses
+
+    return as_addresses(raw) if raw else {}
 
 
 class DoctorSettings(_Section):
@@ -224,8 +292,22 @@ class Settings(BaseSettings):
     registry: SchemaRegistrySettings = SchemaRegistrySettings()
     streams: StreamSettings = StreamSettings()
     core: CoreSettings = CoreSettings()
+    monitor: MonitorSettings = MonitorSettings()
     logging: LoggingSettings = LoggingSettings()
     doctor: DoctorSettings = DoctorSettings()
+    # Options of addresses by channel and name; see `streams.notify.channels`.
+    notify: Annotated[dict[str, dict[str, ChannelOptions]], BeforeValidator(_as_addresses)] = {}
+
+    def options(self) -> Options:
+        """Return what the lab chooses as the core takes it."""
+        core, monitor = self.core.model_dump(), self.monitor.model_dump(exclude={"rules"})
+        days = core.pop("retention_days_by_assay")
+        return Options(
+            **core,
+            **monitor,
+            retention_days_by_assay={canonical(name): n for name, n in days.items()},
+            rules=self.monitor.as_rules(),
+        )
 
     @classmethod
     def settings_customise_sources(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from processors.store import Store
 from schemas.codec import Codec
 from schemas.errors import DataError
-from schemas.events import DeadLetter, Event, Tick
+from schemas.events import AlertCommand, DeadLetter, Event, Tick
 from schemas.topics import SHORT_NAMES, digest, key_of
 from streams.grouped_writes import GroupedWrites, Rows, Sink
 
@@ -36,9 +36,9 @@ class SinkProcessor:
         """Do nothing: rows need nothing that is known."""
 
     def process(self, event: Event, sequence: int, store: Store) -> list[Event]:
-        """Take one event; the time is nothing that rests."""
+        """Take one event; of the time and of commands only what follows rests."""
         self._sequence = sequence
-        if isinstance(event, Tick):
+        if isinstance(event, (Tick, AlertCommand)):
             return []
         self._buffers.setdefault(SHORT_NAMES[type(event)], []).append(event)
         return []

@@ -22,6 +22,8 @@ from streams.grouped_writes import GATHER_S, GroupedWrites
 from streams.kafka_access import ensure_topics
 from streams.kafka_rights import check_stage_rights
 from streams.logs import set_up_logs, tell_user
+from streams.notify import STAGE as NOTIFY
+from streams.notify.process import run as run_notify
 from streams.schema_ids import make_codec
 from streams.settings import Settings, load_settings
 from streams.shared_heaps import share_heaps
@@ -38,7 +40,7 @@ def make_stage(name: str, settings: Settings, number: int = 1) -> StageApp:
     """Return the stage of a name; raises SettingsError for an unknown one."""
     settings = _paced(settings, name)
     codec = make_codec(settings.registry)
-    options = settings.core.options()
+    options = settings.options()
     if name == "sink":
         read_elsewhere = {short for stage in TOPOLOGY for short in stage.inputs}
         owned = tuple(short for short in TOPICS if short not in read_elsewhere)
@@ -108,6 +110,9 @@ def main() -> int:
         # Only the sink needs ClickHouse.
         settings = resolved(settings) if worker.stage == "sink" else kafka_resolved(settings)
         _await_topics(settings, worker.stage)
+        if worker.stage == NOTIFY:
+            run_notify(settings, worker)
+            return 0
         stage = make_stage(worker.stage, settings, worker.number)
         stage.watch.tell()
         _collect_seldom()

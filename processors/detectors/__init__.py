@@ -34,11 +34,15 @@ class Observation(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A change found: `since` is the `at` of its first pair, `p_value` None where there is none."""
+    """A change found: `since` is the `at` of its first pair, `p_value` None where there is none.
+
+    `false_alarms_per_year` is what the crossed limit was set for, None where that is not known.
+    """
 
     detector: str
     since: int | None
     p_value: float | None
+    false_alarms_per_year: float | None = None
 
 
 class Detector(Protocol):
@@ -46,6 +50,8 @@ class Detector(Protocol):
 
     strength: float
     """Where the detector stands: 0 for nothing at all, 1 at its limit."""
+    limit: float | None
+    """What its statistic must exceed (a p-value: fall to), None before the first look."""
 
     def update(self, observation: Observation, rate: float) -> Change | None:
         """Take one observation; return the change it completes, else None.
@@ -66,6 +72,15 @@ class DetectorFile(Protocol):
         """Return a detector that goes on from `state`, or a fresh one for None."""
 
 
+def detector_names() -> list[str]:
+    """Return the name of every detector file of this folder; none is imported.
+
+    >>> "cusum" in detector_names()
+    True
+    """
+    return sorted(found.name for found in iter_modules(__path__) if found.name[0] != "_")
+
+
 @cache
 def all_detectors() -> dict[str, DetectorFile]:
     """Return every detector file of this folder by its name.
@@ -73,5 +88,4 @@ def all_detectors() -> dict[str, DetectorFile]:
     >>> {"cusum", "kolmogorov_smirnov", "spread"} <= all_detectors().keys()
     True
     """
-    names = (found.name for found in iter_modules(__path__) if found.name[0] != "_")
-    return {name: import_module(f"{__name__}.{name}") for name in names}
+    return {name: import_module(f"{__name__}.{name}") for name in detector_names()}

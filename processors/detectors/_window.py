@@ -32,6 +32,7 @@ class WindowDetector:
 
     def __init__(self, name: str, compare: Compare, state: State | None) -> None:
         self.strength = 0.0
+        self.limit: float | None = None
         self._name, self._compare = name, compare
         self._since: int | None = None
         self._values: list[float] = []
@@ -50,6 +51,7 @@ class WindowDetector:
         found = self._compare(observation.reference, self._values, observation.design_effect)
         since, self._values = self._since, []
         p_value, limit = found.p_value, min(rate * WINDOW_PAIRS, P_VALUE_MAX)
+        self.limit = limit
         if p_value is None or p_value > limit:
             return None
         self.strength = math.log(max(p_value, 1e-300)) / math.log(limit)

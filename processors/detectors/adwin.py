@@ -5,8 +5,9 @@ buckets. Every cut found is a change, and the window starts afresh. It finds wha
 when it does; River's keeps its state to itself and its delta for good, while the rate changes with
 the number of series.
 
-ADWIN's delta is a bound that far fewer false alarms keep to: the limit follows from RUN_LENGTHS, as
-measured. It still is slow, since it looks seldom and tries every cut.
+ADWIN's delta is a bound that far fewer false alarms keep to. RUN_LENGTHS holds those measured,
+which is what the limit follows from. What it costs is time: of the detectors here it is the
+slowest.
 
 Reference: A. Bifet, R. Gavaldà (2007), Learning from time-changing data with adaptive windowing,
 SIAM International Conference on Data Mining, 443-448.
@@ -73,6 +74,7 @@ class Detector:
 
     def __init__(self, state: State | None = None) -> None:
         self.strength = 0.0
+        self.limit: float | None = None
         self._seen = 0
         self._sum = self._squares = 0.0
         self._rows: list[Row] = []
@@ -88,7 +90,8 @@ class Detector:
         self._insert(observation.score, observation.at)
         if self._seen % CLOCK or self._seen <= GRACE:
             return None
-        self.strength, since = self._best_cut(delta_of(rate))
+        self.limit = delta_of(rate)
+        self.strength, since = self._best_cut(self.limit)
         if self.strength <= 1.0:
             return None
         self._seen = 0

@@ -45,6 +45,7 @@ class Detector:
 
     def __init__(self, state: State | None = None) -> None:
         self.strength = 0.0
+        self.limit: float | None = None
         self._up = self._down = 0.0
         self._up_since: int | None = None
         self._down_since: int | None = None
@@ -67,7 +68,8 @@ class Detector:
         self._observations += 1
         self._at_zero += half * math.exp(-OVERSHOOT * gain)
         highest = up if up >= down else down
-        self.strength = highest / limit(rate, self._at_zero / self._observations + 1e-300)
+        self.limit = limit(rate, self._at_zero / self._observations + 1e-300)
+        self.strength = highest / self.limit
         if self.strength <= 1.0:
             return None
         since = self._up_since if up >= down else self._down_since

@@ -40,6 +40,7 @@ class Detector:
 
     def __init__(self, state: State | None = None) -> None:
         self.strength = 0.0
+        self.limit: float | None = None
         self._mean = 0.0
         self._since: int | None = None
         if state:
@@ -54,7 +55,8 @@ class Detector:
         mean = self._mean = before + WEIGHT * (observation.score - before)
         if before == 0.0 or (mean > 0) != (before > 0):
             self._since = observation.at
-        self.strength = abs(mean) / limit(rate)
+        self.limit = limit(rate)
+        self.strength = abs(mean) / self.limit
         if self.strength <= 1.0:
             return None
         self._mean = 0.0

@@ -42,6 +42,7 @@ class Detector:
 
     def __init__(self, state: State | None = None) -> None:
         self.strength = 0.0
+        self.limit: float | None = None
         self._test = PageHinkley(min_instances=1, delta=ALLOWANCE, alpha=1.0, mode="both")
         self._up_since: int | None = None
         self._down_since: int | None = None
@@ -65,7 +66,7 @@ class Detector:
             self._up_since = observation.at
         if test._sum_decrease >= test._max_decrease:
             self._down_since = observation.at
-        test.threshold = limit(rate)
+        self.limit = test.threshold = limit(rate)
         test.update(observation.score)
         up = test._sum_increase - test._min_increase
         down = test._max_decrease - test._sum_decrease

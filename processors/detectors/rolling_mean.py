@@ -35,6 +35,7 @@ class Detector:
 
     def __init__(self, state: State | None = None) -> None:
         self.strength = 0.0
+        self.limit: float | None = None
         self._since: int | None = None
         self._scores: list[float] = []
         if state:
@@ -57,7 +58,8 @@ class Detector:
         self.strength = 0.0
         if len(scores) < SCORES:
             return None
-        self.strength = abs(now) / SCORES / limit(rate)
+        self.limit = limit(rate)
+        self.strength = abs(now) / SCORES / self.limit
         if self.strength <= 1.0:
             return None
         scores.clear()

@@ -48,6 +48,7 @@ class Detector:
 
     def __init__(self, state: State | None = None) -> None:
         self.strength = 0.0
+        self.limit: float | None = None
         self._sum = 0.0
         self._since: int | None = None
         self._sizes: list[float] = []
@@ -67,7 +68,8 @@ class Detector:
             self._since = observation.at
         score = min(_QUANTILE((1 + rank) / 2), CLIP)
         self._sum = max(0.0, self._sum + score * score * _PER_SQUARE - _LEVEL)
-        self.strength = self._sum / limit(rate)
+        self.limit = limit(rate)
+        self.strength = self._sum / self.limit
         if self.strength <= 1.0:
             return None
         self._sum = 0.0

@@ -255,6 +255,8 @@ def _plain(value: object) -> Json:
         return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, bytes):
         return _bytes(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
     if isinstance(value, float) and not isfinite(value):
         return str(value)
     if value is None or isinstance(value, (str, int, float)):

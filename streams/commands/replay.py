@@ -44,7 +44,7 @@ def command(predictions: Path, outcomes: Path, as_json: bool, only_alerts: bool)
         for event in events:
             if isinstance(event, Metric):
                 metrics.append(metric_row(event))
-            elif isinstance(event, Alert):
+            elif isinstance(event, Alert) and not event.is_status:
                 alerts[event.alert_id] = alert_row(event)
             elif isinstance(event, DeadLetter):
                 bad_rows += 1

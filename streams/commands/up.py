@@ -23,15 +23,14 @@ def command(kafka_port: int | None, clickhouse_port: int | None, processes: str)
       recalibra up --clickhouse-port 8123
       recalibra up --processes join=2
     """
-    from streams.kafka_access import stage_names
     from streams.local.session import LocalSession
     from streams.logs import sayer
-    from streams.process_counts import process_counts
+    from streams.process_counts import process_counts, wanted_stages
     from streams.settings import load_settings
     from streams.stopping import until_stopped
 
-    counts = process_counts(",".join(stage_names()), processes)
     settings = load_settings()
+    counts = process_counts(",".join(wanted_stages(settings)), processes)
     session = LocalSession(
         settings,
         kafka_port=kafka_port,

@@ -2,15 +2,14 @@
 
 import click
 
-from streams.kafka_access import stage_names
-
 # A hand-over may take 8 s; docker and most init systems kill after 10 s or more.
 STOP_GRACE_S = 9.0
 
 
 @click.command()
 @click.option(
-    "--stages", default=",".join(stage_names()), show_default=True, help="Comma separated."
+    "--stages",
+    help="Comma separated; default: join,monitor,sink, and notify when a channel is set.",
 )
 @click.option(
     "--processes",
@@ -18,7 +17,7 @@ STOP_GRACE_S = 9.0
     show_default=True,
     help="Processes of each stage, or some stages' own: join=4,sink=2.",
 )
-def command(stages: str, processes: str) -> None:
+def command(stages: str | None, processes: str) -> None:
     """Run stages until Ctrl-C, here beside others on any number of machines.
 
     Finds Kafka and ClickHouse by the settings, or the stack that `recalibra up` runs. A process
@@ -40,14 +39,14 @@ def command(stages: str, processes: str) -> None:
     from streams.kafka_access import ensure_topics
     from streams.kafka_rights import check_stage_rights
     from streams.logs import sayer
-    from streams.process_counts import idle_processes, process_counts
+    from streams.process_counts import idle_processes, process_counts, wanted_stages
     from streams.restore_screen import RestoreScreen
     from streams.settings import load_settings
     from streams.stopping import until_stopped
     from streams.supervisor import Supervisor
 
-    counts = process_counts(stages, processes)
     settings = load_settings()
+    counts = process_counts(stages or ",".join(wanted_stages(settings)), processes)
     say = sayer(settings.logging, click.echo)
     settings = resolved(settings) if "sink" in counts else kafka_resolved(settings)
     ensure_topics(settings.kafka)

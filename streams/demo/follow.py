@@ -45,6 +45,8 @@ class Follower:
         self.pair_ids: set[str] = set()
         self.dead_letter_ids: set[str] = set()
         self.alerts: dict[str, Alert] = {}
+        # With those of statuses, which ClickHouse has among the alerts.
+        self.alert_ids: set[str] = set()
         # (segment field, segment value, window, metric) → newest row
         self.metrics: dict[tuple[str | None, str | None, str, str], Metric] = {}
         self.curves: dict[str, list[Point]] = {}
@@ -63,7 +65,9 @@ class Follower:
                 segment = (event.segment_field, event.segment_value)
                 self.metrics[*segment, event.window, event.metric] = event
             elif isinstance(event, Alert):
-                self.alerts[event.alert_id] = event
+                self.alert_ids.add(event.alert_id)
+                if not event.is_status:
+                    self.alerts[event.alert_id] = event
             elif isinstance(event, DeadLetter):
                 self.dead_letter_ids.add(event.dead_letter_id)
 

@@ -92,7 +92,7 @@ class Demo:
             rows["predictions"] >= len(self.story.predictions)
             and rows["outcomes"] >= expected
             and rows["pairs"] >= expected
-            and rows["alerts"] >= len(follower.alerts)
+            and rows["alerts"] >= len(follower.alert_ids)
             and rows["accuracy"] >= len(follower.metrics)
         )
         return rows if stored else None

@@ -11,6 +11,9 @@ from streams.clickhouse_access import ensure_tables
 from streams.kafka_access import ensure_topics, groups_ready, stage_names
 from streams.local.stack import LocalStack
 from streams.local.state import read_running_stack
+from streams.notify import group_of
+from streams.notify.channels import names_of
+from streams.process_counts import wanted_stages
 from streams.restore_screen import RestoreScreen
 from streams.settings import Settings
 from streams.supervisor import Supervisor
@@ -55,9 +58,10 @@ class LocalSession:
         ensure_topics(self.settings.kafka)
         ensure_tables(self.settings.clickhouse)
         logs = self.settings.state_dir / "logs"
-        self._say(f"Starting the stages {', '.join(stage_names())}")
+        stages = wanted_stages(self.settings)
+        self._say(f"Starting the stages {', '.join(stages)}")
         self.supervisor = Supervisor(
-            stage_names(), self._processes, as_environment(self.settings), logs, self._say
+            stages, self._processes, as_environment(self.settings), logs, self._say
         )
         self.supervisor.start()
         self._await_stages()
@@ -66,6 +70,7 @@ class LocalSession:
         """Return when every stage has its partitions; until then results would only queue up."""
         kafka = self.settings.kafka
         groups = [f"{kafka.topic_prefix}-{stage}" for stage in stage_names()]
+        groups += [group_of(kafka.topic_prefix, name) for name in names_of(self.settings.notify)]
         deadline = time.monotonic() + STAGES_TIMEOUT_S
         while not groups_ready(kafka, groups):
             self.check()

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from processors.alerting import RECOVERY_PAIRS
+from processors.alerts.keeper import RECOVERY_PAIRS
 from processors.monitor import Monitor
+from processors.options import DEFAULTS
 from processors.store import MemoryStore
-from processors.watch import REFERENCE_PAIRS
 from schemas.events import Alert, AssayContext, Outcome, Pair, Prediction
 from schemas.topics import digest
 
@@ -48,7 +48,8 @@ def alerts_of(pairs: Sequence[Pair], restarts: random.Random | None = None) -> l
     monitor, store = Monitor(), MemoryStore()
     said: list[Alert] = []
     for sequence, one in enumerate(pairs, 1):
-        said += [e for e in monitor.process(one, sequence, store) if isinstance(e, Alert)]
+        found = monitor.process(one, sequence, store)
+        said += [e for e in found if isinstance(e, Alert) and not e.is_status]
         if restarts is not None and restarts.random() < 0.2:
             monitor.flush(store, quiet=restarts.random() < 0.5)
             monitor = Monitor()
@@ -93,7 +94,7 @@ def test_no_change_is_no_alert(seed: int) -> None:
 
 
 def test_too_few_pairs_are_no_alert() -> None:
-    pairs = story(1, [(REFERENCE_PAIRS // 2, 0.0), (REFERENCE_PAIRS // 2, 5.0)])
+    pairs = story(1, [(DEFAULTS.baseline_results // 2, 0.0), (DEFAULTS.baseline_results // 2, 5.0)])
     assert alerts_of(pairs) == []
 
 

@@ -22,6 +22,7 @@ from schemas.errors import DataError, MalformedRecordError, UnknownSchemaError
 from schemas.events import (
     EVENT_TYPES,
     Alert,
+    AlertCommand,
     AssayContext,
     Coverage,
     DeadLetter,
@@ -39,6 +40,7 @@ CODEC = Codec(SchemaTable())
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 maybe_text = st.none() | text
+texts = st.lists(text, max_size=3).map(tuple)
 number = st.floats(allow_nan=False)
 maybe_number = st.none() | number
 long = st.integers(-(2**63), 2**63 - 1)
@@ -71,6 +73,13 @@ alerts = st.builds(
     Alert,
     *(text, long, text, text, text, text, maybe_text, maybe_text, text),
     *(maybe_long, maybe_long, maybe_number, maybe_number, long, text),
+    *(text, text, *[maybe_number] * 5, texts, maybe_text, long, texts),
+    *(maybe_text, maybe_text, maybe_text, maybe_long),
+)
+commands = st.builds(
+    AlertCommand,
+    *(text, text, maybe_text, maybe_text, text, maybe_text, maybe_text),
+    *(maybe_long, maybe_long, text, text, long, ints),
 )
 dead_letters = st.builds(
     DeadLetter,
@@ -87,6 +96,7 @@ EVENTS: dict[str, st.SearchStrategy[Any]] = {
     "Tick": ticks,
     "Metric": metrics,
     "Alert": alerts,
+    "AlertCommand": commands,
     "DeadLetter": dead_letters,
 }
 

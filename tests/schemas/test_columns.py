@@ -17,7 +17,7 @@ from schemas.flat_writer import FlatWriter
 from schemas.table import SchemaTable
 
 CODEC = Codec(SchemaTable())
-READ = ("Prediction", "Outcome", "Pair", "LatePair", "Metric", "Alert")
+READ = ("Prediction", "Outcome", "Pair", "LatePair", "Metric")
 SCHEMAS = {name: plain(current_schema(name)) for name in READ}
 READERS = {name: ColumnReader(SCHEMAS[name], _CLASSES) for name in READ}
 

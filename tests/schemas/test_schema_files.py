@@ -30,6 +30,8 @@ FINGERPRINTS = {
     7: "da5e1c938f805cb381f3294edce829caf31ec52b82f472fdde15861f0be564ba",
     8: "a60c95b8f2439d51f6c7fe47ee2ad7886ce3b893685f5181f9945baa91762500",
     9: "dc85212fb21d09f2289fa646c5aab5a9c6a34be414e70ce3d74558d3e3301d37",
+    10: "517950f95014a75d24899497f28b75429d742ae7ea8970ec7f680040485b1189",
+    11: "0d2e6b86a2a69ecd3a481ea8f98f8f75f6240cf297d317985f3b5444c81f3e3f",
 }
 
 PLAIN_TYPES = {str: "string", int: "long", float: "double", bool: "boolean", bytes: "bytes"}
@@ -47,6 +49,8 @@ def described(annotation: Any) -> Any:
         return ["null", *named] if type(None) in parts else named
     if typing.get_origin(annotation) in (dict, Mapping):
         return {"type": "map", "values": described(typing.get_args(annotation)[1])}
+    if typing.get_origin(annotation) is tuple:
+        return {"type": "array", "items": described(typing.get_args(annotation)[0])}
     return PLAIN_TYPES.get(annotation, annotation.__name__)
 
 
@@ -59,6 +63,8 @@ def reduced(schema: Any) -> Any:
             return short(schema["name"])
         if schema["type"] == "map":
             return {"type": "map", "values": reduced(schema["values"])}
+        if schema["type"] == "array":
+            return {"type": "array", "items": reduced(schema["items"])}
         return reduced(schema["type"])
     return "long" if schema == "int" else short(schema)
 
@@ -87,11 +93,12 @@ def test_an_event_type_is_its_file_field_for_field(event_type: Any) -> None:
 def test_defaults_of_a_type_are_those_of_its_file(event_type: Any) -> None:
     in_file = {f["name"]: f["default"] for f in fields_of(event_type.__name__) if "default" in f}
     for name, default in event_type._field_defaults.items():
-        assert in_file[name] == default, name
+        assert in_file[name] == (list(default) if isinstance(default, tuple) else default), name
 
 
 def test_times_are_microseconds_in_every_file() -> None:
     times = {"predicted_at", "measured_at", "at", "since", "detected_at"}
+    times |= {"muted_until", "starts_at", "ends_at"}
     for name in EVENT_TYPES:
         for field in fields_of(name):
             if field["name"] in times:
@@ -150,6 +157,8 @@ def datum(
             return named[schema["name"]]
         if schema["type"] == "map":
             return st.dictionaries(st.text(max_size=3), datum(schema["values"], named), max_size=3)
+        if schema["type"] == "array":
+            return st.lists(datum(schema["items"], named), max_size=3)
         return datum(schema["type"], named)
     return PRIMITIVES[schema] if schema in PRIMITIVES else named[schema]
 

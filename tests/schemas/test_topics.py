@@ -8,11 +8,23 @@ from confluent_kafka import KafkaError, Message, Producer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.events import Alert, AssayContext, DeadLetter, Metric, Outcome, Pair, Prediction
+from schemas.events import (
+    Alert,
+    AlertCommand,
+    AssayContext,
+    DeadLetter,
+    Metric,
+    Outcome,
+    Pair,
+    Prediction,
+    Tick,
+)
 from schemas.partitioner import partition_of
 from schemas.topics import (
     SEPARATOR,
     TOPICS,
+    address_of,
+    addresses_of,
     canonical,
     digest,
     join_key,
@@ -85,6 +97,13 @@ def test_keys_by_hand() -> None:
     letter = DeadLetter("id", "t", 0, 1, None, None, "E", "r", b"k", b"")
     keys = [key_of(event) for event in (PREDICTION, OUTCOME, pair, metric, alert, letter)]
     assert keys == [b"m\x1fa", b"m\x1fa", *[b"net\x1fa"] * 3, b"id"]
+
+
+def test_what_names_a_lane_stands_there_whatever_its_key() -> None:
+    said = AlertCommand("c", "mute", *[None] * 2, "a", *[None] * 4, "ann", "", 5)
+    for event in (Tick(2, 5), said._replace(lane=2)):
+        assert [address_of(event, n)[1] for n in (1, 2, 4)] == [0, 0, 2]
+        assert addresses_of([event], 4) == [address_of(event, 4)]
 
 
 def test_spellings_of_one_identifier_meet_in_one_lane() -> None:

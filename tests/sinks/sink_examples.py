@@ -34,6 +34,12 @@ ALERT = Alert(
     0.01,
     40,
     "It drifts.",
+    severity="critical",
+    effect_low=1.0,
+    tied=("operator=ann", "reagent_batch=lot 7"),
+    molecules=21,
+    molecule_ids=("CCO", "CCN"),
+    muted_until=NOON_US + 9,
 )
 TOKENS = (f"token {n}" for n in count())
 

@@ -21,7 +21,7 @@ def test_every_topic_has_a_table_of_the_columns_it_fills(
     made: ClickHouseSink, writer: Client
 ) -> None:
     # The time is nothing that rests.
-    assert TABLES.keys() == TOPICS.keys() - {"ticks"}
+    assert TABLES.keys() == TOPICS.keys() - {"ticks", "alert-commands"}
     assert sorted(table.name for table in TABLES.values()) == names("tables")
     for table in TABLES.values():
         described = [row[0] for row in rows(writer, f"DESCRIBE TABLE {table.name}")]
@@ -238,6 +238,29 @@ def test_alerts_show_the_latest_state_and_keep_the_others(
     ]
     history = "SELECT state FROM alert_history WHERE alert_id = 'alert' ORDER BY row_version"
     assert rows(analyst, history) == [("open",), ("recovered",)]
+
+
+def test_an_alert_comes_back_with_all_that_it_says(sink: ClickHouseSink, analyst: Client) -> None:
+    write(sink, "alerts", ALERT)
+    for view in ("alerts", "alert_history"):
+        ((tied, names_, molecules, severity, low, high, until, rule),) = rows(
+            analyst,
+            "SELECT tied, molecule_ids, molecules, severity, effect_low, effect_high, "
+            f"toUnixTimestamp64Micro(muted_until), rule FROM {view}",
+        )
+        assert (tuple(tied), tuple(names_), molecules) == (ALERT.tied, ALERT.molecule_ids, 21)
+        assert (severity, low, high, until, rule) == ("critical", 1.0, None, NOON_US + 9, None)
+
+
+def test_a_table_of_an_older_version_gets_the_columns_it_lacks(
+    sink: ClickHouseSink, writer: Client, analyst: Client
+) -> None:
+    write(sink, "alerts", ALERT._replace(alert_id="old", severity="info"))
+    writer.command("ALTER TABLE alerts_rows DROP COLUMN severity, DROP COLUMN tied")
+    sink.ensure_tables()
+    write(sink, "alerts", ALERT)
+    found = rows(analyst, "SELECT alert_id, severity, length(tied) FROM alerts ORDER BY 1")
+    assert found == [("alert", "critical", 2), ("old", "warning", 0)]
 
 
 def test_dead_letters_keep_their_bytes(sink: ClickHouseSink, analyst: Client) -> None:

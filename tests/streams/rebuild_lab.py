@@ -163,7 +163,7 @@ def state(lab: PipelineLab, stage: str, folder: Path) -> dict[tuple[int, bytes],
         store = LaneStore(folder / uuid.uuid4().hex, time.time_ns() // 1_000)
         topic = changelog_name(lab.prefix, stage)
         changelog.restore(store, topic, partition, client_settings(lab.settings.kafka))
-        records = JoinRecords(CODEC, lab.settings.core.options())
+        records = JoinRecords(CODEC, lab.settings.options())
         for key, value in list(store.scan(b"")):
             if stage == "join":
                 said = _of_join(key, value, records, store)

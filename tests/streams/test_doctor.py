@@ -131,7 +131,7 @@ def test_topics_that_are_missing_or_other_than_they_must_be(
     secured.admin.delete_topics([f"{prefix}.late"])[f"{prefix}.late"].result(20)
     said = found(settings)
     wrong, doubtful = of(said, "topics", "error"), of(said, "topics", "warning")
-    assert any("1 of 12 topics are not there" in text and ".late" in text for text in wrong)
+    assert any("1 of 13 topics are not there" in text and ".late" in text for text in wrong)
     assert any(f"{prefix}.pairs has cleanup.policy compact" in text for text in wrong)
     assert any(f"{prefix}.join-changelog has cleanup.policy delete" in text for text in wrong)
     assert any(f"{prefix}.outcomes has retention.ms of 0.0 days" in text for text in doubtful)

@@ -10,7 +10,9 @@ import yaml
 from compose_spec.compose_spec import PyCompose
 from pydantic import BaseModel
 
+from processors.alerts.rule import Rule
 from schemas.errors import SettingsError
+from streams.addresses import as_environment
 from streams.settings import REPOSITORY, Settings, load_settings
 
 EXAMPLE = REPOSITORY / "streams" / "settings.example.toml"
@@ -54,6 +56,11 @@ def test_a_variable_overrides_the_file(tmp_path: Path, monkeypatch: pytest.Monke
         ("[kafka]\npartitoins = 4\n", "kafka.partitoins"),
         ('[kafka]\ntopic_prefix = "a b"\n', "kafka.topic_prefix"),
         ("[kafka\n", "recalibra.toml"),
+        ("[monitor]\nfalse_alarms_per_model_year = 0\n", "monitor.false_alarms_per_model_year"),
+        ("[monitor]\nfalse_alarms_per_model_year = 200\n", "one false alarm in 50 pairs"),
+        ("[monitor]\ndetectors = { kusum = 1.0 }\n", "no detector 'kusum'; there are cusum"),
+        ("[monitor]\ndetectors = { cusum = 0.9, spread = 0.2 }\n", "exceed 1"),
+        ("[monitor]\nbaseline_results = 5\n", "monitor.baseline_results"),
     ],
 )
 def test_a_wrong_setting_is_named(text: str, sentence: str) -> None:
@@ -138,5 +145,44 @@ def test_compose_sets_only_settings_that_exist(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_example_is_toml() -> None:
-    sections = {"kafka", "clickhouse", "registry", "streams", "core", "logging", "doctor"}
+    sections = {"kafka", "clickhouse", "registry", "streams", "core", "monitor"}
+    sections |= {"logging", "doctor"}
     assert set(tomllib.loads(EXAMPLE.read_text())) == sections
+
+
+def test_rules_come_from_the_file_as_the_core_takes_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("recalibra.toml").write_text(
+        '[[monitor.rules]]\nname = "weekly recall"\nmetric = "recall"\nbelow = 0.8\nperiods = 2\n'
+        '[[monitor.rules]]\nname = "inputs"\ndrift_in_features = 3\nseverity = "critical"\n'
+        "[monitor]\nno_labels_after_days = 7\n"
+        '[core]\nretention_days_by_assay = { " logP " = 2 }\n'
+    )
+    options = load_settings().options()
+    assert options.rules == (
+        Rule("weekly recall", metric="recall", below=0.8, periods=2),
+        Rule("inputs", drift_in_features=3, severity="critical"),
+    )
+    assert options.no_labels_after_days == 7
+    # A stage is a process of its own, which gets its settings by variables.
+    for name, value in as_environment(load_settings()).items():
+        monkeypatch.setenv(name, value)
+    Path("recalibra.toml").unlink()
+    assert load_settings().options() == options
+    assert options.retention_days_by_assay == {"logP": 2}
+
+
+@pytest.mark.parametrize(
+    ("rule", "sentence"),
+    [
+        ('metric = "recal"\nbelow = 0.8', "there is no metric 'recal'; there are accuracy"),
+        ('metric = "recall"\nunder = 0.8', "there is no 'under'; there are name, assay_id"),
+        ('metric = "recall"\nbelow = 0.8\nwindow = "week"', "there is no window 'week'"),
+        ('metric = "recall"\nbelow = nan', "monitor.rules.0.below"),
+    ],
+)
+def test_a_rule_that_cannot_be_says_what_there_is(rule: str, sentence: str) -> None:
+    Path("recalibra.toml").write_text(f'[[monitor.rules]]\nname = "r"\n{rule}\n')
+    with pytest.raises(SettingsError, match=re.escape(sentence)):
+        load_settings()

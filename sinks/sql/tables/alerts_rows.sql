@@ -15,7 +15,22 @@ CREATE TABLE IF NOT EXISTS alerts_rows
     effect_sd Nullable(Float64),
     p_value Nullable(Float64),
     n UInt64,
-    reason String
+    reason String,
+    severity LowCardinality(String) DEFAULT 'warning',
+    kind LowCardinality(String) DEFAULT 'unknown',
+    effect_low Nullable(Float64),
+    effect_high Nullable(Float64),
+    mean_error_before Nullable(Float64),
+    mean_error_since Nullable(Float64),
+    false_alarms_per_year Nullable(Float64),
+    tied Array(String),
+    first_run Nullable(String),
+    molecules UInt64,
+    molecule_ids Array(String),
+    rule Nullable(String),
+    planned_change Nullable(String),
+    acknowledged_by Nullable(String),
+    muted_until Nullable(DateTime64(6, 'UTC'))
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (alert_id, row_version, state)

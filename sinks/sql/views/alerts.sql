@@ -15,6 +15,21 @@ SELECT
     p_value,
     n,
     reason,
+    severity,
+    kind,
+    effect_low,
+    effect_high,
+    mean_error_before,
+    mean_error_since,
+    false_alarms_per_year,
+    tied,
+    first_run,
+    molecules,
+    molecule_ids,
+    rule,
+    planned_change,
+    acknowledged_by,
+    muted_until,
     row_version
 FROM alerts_rows FINAL
 ORDER BY row_version DESC

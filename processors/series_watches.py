@@ -1,0 +1,93 @@
+"""A pair before the watches of all its series: who looks, and what false alarms it may raise."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from processors.detectors import Change
+from processors.options import DEFAULTS, Options
+from processors.series import Scored, SeriesName
+from processors.watch import Watch
+from schemas.events import CONTEXT_FIELDS
+
+INSTRUMENT = CONTEXT_FIELDS.index("instrument")
+
+
+class Watched(Protocol):
+    """A series with its watch."""
+
+    watch: Watch
+
+    @property
+    def n(self) -> int:
+        """How many scored pairs the series holds, the one that is shown included."""
+
+
+class Looked(NamedTuple):
+    """What the watches make of a pair.
+
+    `scores` is its distance from the baseline of each series in SD, None while that is learning;
+    `changes` are those found, the whole model version's first. `strength` is where the highest
+    chart stands, 1 at its limit, None while all are learning.
+    """
+
+    scores: dict[SeriesName, float | None]
+    changes: list[Change]
+    strength: float | None
+
+
+NOT_LOOKED = Looked({}, [], None)
+
+
+def look(
+    series: Mapping[SeriesName, Watched],
+    record: Scored,
+    frozen: bool,
+    episode: int,
+    options: Options = DEFAULTS,
+) -> Looked:
+    """Show a pair to the watch of each series that it belongs to, the whole one first.
+
+    While an alert is open (`frozen`) no run joins a baseline; `episode` counts the alerts that
+    have ended. A pair without numbers or labels is shown to none.
+
+    >>> from types import SimpleNamespace
+    >>> whole = SeriesName("1", None, None)
+    >>> series = {whole: SimpleNamespace(watch=Watch({"cusum": 1.0}, baseline_results=20), n=60)}
+    >>> day = 86_400_000_000
+    >>> for i in range(60):
+    ...     record = Scored("1", i * day, (None,) * 4, float(i % 5), 0.0, None, None, None)
+    ...     found = look(series, record, False, 0)
+    >>> round(found.scores[whole], 1), found.changes
+    (1.4, [])
+    """
+    error = record.error
+    if error is None:
+        return NOT_LOOKED
+    whole_name, *_ = series
+    whole = series[whole_name].watch.baseline
+    pairs = series[whole_name].n
+    # A series of all pairs says what the whole says; to look twice would spend twice.
+    looking = {
+        name
+        for name, each in series.items()
+        if each.watch.ready(whole) and (name is whole_name or each.n < pairs)
+    }
+    rate = options.false_alarms_per_pair / max(len(looking), 1)
+    scores: dict[SeriesName, float | None] = {}
+    changes: list[Change] = []
+    strength = None
+    for name, each in series.items():
+        seen = each.watch.update(
+            error,
+            record.context[INSTRUMENT],
+            record.at,
+            rate if name in looking else None,
+            None if name is whole_name else whole,
+            frozen,
+            episode,
+        )
+        scores[name] = seen.standing
+        changes += seen.changes
+        if name in looking:
+            strength = max(seen.strength, strength or 0.0)
+    return Looked(scores, changes, strength)

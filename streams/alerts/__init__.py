@@ -1,0 +1,1 @@
+"""Alerts as a person asks for them: rows of ClickHouse, words and a chart for a terminal."""
