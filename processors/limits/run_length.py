@@ -64,7 +64,7 @@ def cusum_run_length(allowance: float, limit: float, shift: float = 0.0) -> floa
     (168, 8.38)
     """
     up = _one_sided(allowance, limit, shift)
-    down = _one_sided(allowance, limit, -shift)
+    down = _one_sided(allowance, limit, -shift) if shift else up
     return 1 / (1 / up + 1 / down)
 
 
