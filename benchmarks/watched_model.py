@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from processors.alerts.alerts import Alerts
-from processors.alerts.keeper import Look
+from processors.alerts.news import Look
 from processors.alerts.subject import Here, Subject
 from processors.assay.mean_shift import ControlResults
 from processors.monitor import CAUSE_ROWS_MAX

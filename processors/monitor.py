@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from processors import keys
 from processors.alerts.alerts import Alerts
-from processors.alerts.keeper import Look
+from processors.alerts.news import Look
 from processors.alerts.orders import names_level
 from processors.alerts.subject import Here, Subject, last_words
 from processors.assay.mean_shift import ControlResults

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterable
 
-from processors.alerts.keeper import AlertKeeper, Context, Look, Standing
+from processors.alerts.keeper import AlertKeeper, Standing
 from processors.alerts.labels import Labels
+from processors.alerts.news import Context, Look
 from processors.alerts.orders import Orders, concerns, covers
 from processors.alerts.rule_watch import RuleWatch
 from processors.alerts.subject import Here, Subject, last_words

@@ -6,16 +6,26 @@ open ──► acknowledged      a person has seen it; a graver severity opens i
   └────► recovered         when nothing holds it open any more; the next change is another alert
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from statistics import fmean
 from typing import NamedTuple
 
 from processors.alerts.evidence import Evidence, evidence
-from processors.alerts.orders import Orders
+from processors.alerts.news import ON, Context, Look, RuleWord
+from processors.alerts.rows import (
+    ACKNOWLEDGED,
+    MUTED,
+    OPEN,
+    RECOVERED,
+    opened,
+    segment_of,
+    telling,
+    with_evidence,
+)
 from processors.alerts.sentences import of_change, of_plan
 from processors.alerts.severity import INFO, graver, severity_of
 from processors.alerts.status import RELEARNS, Status, status_row
-from processors.alerts.subject import Asked, Subject, last_words
+from processors.alerts.subject import Subject, last_words
 from processors.assay.mean_shift import ControlResults
 from processors.detectors import Change
 from processors.keys import progress_key
@@ -23,9 +33,7 @@ from processors.record_layout import RecordLayout
 from processors.series import SeriesName
 from processors.store import Store
 from schemas.events import Alert, AlertCommand
-from schemas.topics import digest
 
-OPEN, ACKNOWLEDGED, MUTED, RECOVERED = "open", "acknowledged", "muted", "recovered"
 # The first results after a change may point at the wrong factor: the cause is looked for again.
 CAUSE_LOOK_EVERY_PAIRS = 5
 CAUSE_PAIRS_MAX = 200
@@ -34,24 +42,7 @@ RECOVERY_PAIRS = 50
 RECOVERY_SCORE_MAX = 0.25
 
 CHART = "chart"
-# Between a rule's name and the segment that it holds on.
-ON = " on "
 _RULE = "rule:"
-
-
-class Look(NamedTuple):
-    """What the charts of a subject make of one result, measured at `at`.
-
-    `scores` are the result's, by series, None while a series is learning. `strength` is the highest
-    statistic of all charts over its limit, 0 to 1, None where none is known. `missing` says what
-    the reference of the whole series still needs, None when it is complete.
-    """
-
-    at: int | None
-    scores: Mapping[SeriesName, float | None]
-    changes: Sequence[Change]
-    strength: float | None = None
-    missing: str | None = None
 
 
 class Standing(NamedTuple):
@@ -59,31 +50,6 @@ class Standing(NamedTuple):
 
     frozen: bool
     episode: int
-
-
-class RuleWord(NamedTuple):
-    """What a rule of the lab's says now: that it `holds` (the alert is wanted), or no longer.
-
-    `since` and `at` are where the results that it judged begin and end, `n` how many they are. A
-    rule by segment is `rule` NAME on SEGMENT.
-    """
-
-    rule: str
-    holds: bool
-    severity: str
-    since: int | None
-    at: int | None
-    n: int
-    sentence: str
-
-
-class Context(NamedTuple):
-    """What is at hand while one event of the lane is worked off."""
-
-    sequence: int
-    asked: Asked
-    orders: Orders
-    store: Store
 
 
 class _Hold(NamedTuple):
@@ -125,6 +91,7 @@ class AlertKeeper:
 
     Methods return the rows to be published, at most one of each alert.
 
+    >>> from processors.alerts.orders import Orders
     >>> from processors.store import MemoryStore
     >>> class Nothing:
     ...     def rows(self, about): return []
@@ -200,8 +167,8 @@ class AlertKeeper:
             return []
         if not self.is_open:
             found = self._evidence(word.since, context, given=True)
-            opened = self._opened("rule", word.since, word.at)
-            self._find(_with_evidence(opened, found)._replace(n=word.n))
+            first = self._opened("rule", word.since, word.at)
+            self._find(with_evidence(first, found)._replace(n=word.n))
         self._hold(name, _Hold(word.severity, word.sentence))
         return [*self._say(context), *self._stands(None, context)]
 
@@ -266,24 +233,7 @@ class AlertKeeper:
         number = self._said.opened + 1
         self._said = self._said._replace(opened=number)
         self._progress = _Progress(0, [])
-        return Alert(
-            alert_id=digest("alert", *self._subject, str(number)),
-            row_version=0,
-            state=OPEN,
-            model_id=self._subject.model_id,
-            model_version=self._subject.model_version,
-            assay_id=self._subject.assay_id,
-            segment_field=None,
-            segment_value=None,
-            detector=detector,
-            since=since,
-            detected_at=at,
-            effect_sd=None,
-            p_value=None,
-            n=0,
-            reason="",
-            severity=INFO,
-        )
+        return opened(self._subject, number, detector, since, at)
 
     def _find(self, found: Alert) -> None:
         self._said = self._said._replace(found=found)
@@ -341,7 +291,7 @@ class AlertKeeper:
     def _explain(self, found: Evidence) -> None:
         alert = self._said.found
         assert alert is not None
-        self._find(_with_evidence(alert, found))
+        self._find(with_evidence(alert, found))
         # One that stands gets no less grave: a plan alone can do that.
         before = self._said.holding.get(CHART, _Hold(INFO, "")).severity
         severity = graver(before, severity_of(found.effect.sd, found.share))
@@ -373,7 +323,7 @@ class AlertKeeper:
             # Who has seen a lesser one has not seen this.
             self._find(self._found()._replace(acknowledged_by=None))
             row = self._row(context)
-        if said is not None and _telling(row) == _telling(said):
+        if said is not None and telling(row) == telling(said):
             return []
         return self._publish(row, context)
 
@@ -408,50 +358,10 @@ class AlertKeeper:
     def _publish(self, row: Alert, context: Context) -> list[Alert]:
         said = self._said.alert
         segment = SeriesName(row.model_version, row.segment_field, row.segment_value)
-        if said is None or _segment(said) != _segment(row):
+        if said is None or segment_of(said) != segment_of(row):
             # A segment whose reference is not complete yet is learning from the bad results.
             learned = context.asked.learned(self._subject, segment)
             self._said = self._said._replace(own_reference=learned)
             self._progress = self._progress._replace(scores=[])
         self._said = self._said._replace(alert=row)
         return [row]
-
-
-def _segment(alert: Alert) -> tuple[str, str | None, str | None]:
-    return (alert.alert_id, alert.segment_field, alert.segment_value)
-
-
-def _telling(alert: Alert) -> tuple[object, ...]:
-    """Return what of a row is worth another one."""
-    return (
-        *_segment(alert),
-        alert.state,
-        alert.severity,
-        alert.kind,
-        alert.tied,
-        alert.rule,
-        alert.planned_change,
-        alert.acknowledged_by,
-        alert.muted_until,
-    )
-
-
-def _with_evidence(alert: Alert, found: Evidence) -> Alert:
-    level = found.level or (None, None)
-    return alert._replace(
-        segment_field=level[0],
-        segment_value=level[1],
-        since=found.since,
-        effect_sd=found.effect.sd,
-        p_value=alert.p_value if found.p_value is None else found.p_value,
-        n=found.n,
-        effect_low=found.effect.low,
-        effect_high=found.effect.high,
-        mean_error_before=found.effect.before,
-        mean_error_since=found.effect.since,
-        tied=tuple(f"{field}={value}" for field, value in found.tied),
-        first_run=found.first_run,
-        molecules=found.molecules,
-        molecule_ids=found.molecule_ids,
-        kind=found.kind,
-    )

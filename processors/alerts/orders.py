@@ -50,7 +50,12 @@ def concerns(command: AlertCommand, about: Subject) -> bool:
 
 
 def names_level(command: AlertCommand, levels: list[Level]) -> bool:
-    """Return whether a command with a segment_field is about one of some levels."""
+    """Return whether a command with a segment_field is about one of some levels.
+
+    >>> mute = AlertCommand("c", "mute", *[None] * 2, "a", "operator", *[None] * 3, "ann", "", 0)
+    >>> names_level(mute, [("operator", "bob")]), names_level(mute, [("instrument", "I1")])
+    (True, False)
+    """
     return any(
         field == command.segment_field and command.segment_value in (None, value)
         for field, value in levels
@@ -79,6 +84,12 @@ def explains(plan: AlertCommand, about: Subject, alert: Alert) -> bool:
     plan without a factor, or an alert without a cause, goes by when the change began: from
     PLAN_EARLY_US before the plan starts to its end, which is PLAN_LATE_US after its start when it
     names none. A cause other than the plan's factor is not explained.
+
+    >>> plan = AlertCommand("c", "plan", *[None] * 2, "a", *[None] * 2, DAY_US, None, "ann", "", 0)
+    >>> row = Alert("x", 1, "open", "net", "1", "a", *[None] * 2, "d", *[None] * 4, 0, "")
+    >>> about = Subject("net", "1", "a")
+    >>> [explains(plan, about, row._replace(since=day * DAY_US)) for day in (-1, 0, 8, 9)]
+    [False, True, True, False]
     """
     if not concerns(plan, about) or plan.starts_at is None:
         return False

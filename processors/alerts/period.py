@@ -44,7 +44,11 @@ def period_of(at: int, days: int) -> int:
 
 
 def start_of(period: int, days: int) -> int:
-    """Return when a period begins, in microseconds; it ends where the next one begins."""
+    """Return when a period begins, in microseconds; it ends where the next one begins.
+
+    >>> start_of(period_of(0, 1), 1)
+    0
+    """
     return (period * days - _MONDAY_DAYS) * DAY_US
 
 

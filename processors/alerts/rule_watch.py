@@ -7,7 +7,7 @@ the first event after that, so that alerts hang on the log alone and on no check
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from processors.alerts.keeper import ON, RuleWord
+from processors.alerts.news import ON, RuleWord
 from processors.alerts.period import Finding, check_interval, finding, period_of, start_of
 from processors.alerts.rule import Rule, check_rules
 from processors.alerts.sentences import listed, moment, named

@@ -65,5 +65,9 @@ def last_words(said: Iterable[Alert]) -> list[Alert]:
     """Return of rows that follow from one event the last one of each alert.
 
     They share their row_version, so that two of one alert could not be told apart.
+
+    >>> row = Alert("x", 1, "open", "net", "1", "a", *[None] * 2, "d", *[None] * 4, 0, "")
+    >>> [last.state for last in last_words([row, row._replace(state="muted")])]
+    ['muted']
     """
     return list({alert.alert_id: alert for alert in said}.values())

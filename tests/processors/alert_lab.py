@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from processors.alerts.alerts import Alerts
-from processors.alerts.keeper import Look
+from processors.alerts.news import Look
 from processors.alerts.subject import Here, Subject
 from processors.assay.mean_shift import ControlResults
 from processors.detectors import Change

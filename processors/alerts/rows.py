@@ -1,0 +1,94 @@
+"""Rows of alerts: how one begins, what is put into it, and what of it is worth telling."""
+
+from processors.alerts.evidence import Evidence
+from processors.alerts.severity import INFO
+from processors.alerts.subject import Subject
+from schemas.events import ALERT_STATES, Alert
+from schemas.topics import digest
+
+OPEN, ACKNOWLEDGED, MUTED, RECOVERED = ALERT_STATES
+
+
+def opened(about: Subject, number: int, detector: str, since: int | None, at: int | None) -> Alert:
+    """Return the first row of a subject's alert of a `number`, of which nothing is known yet.
+
+    `since` and `at` are in microseconds. Equal alerts have equal ids, whoever works the log off.
+
+    >>> opened(Subject("net", "1", "a"), 1, "cusum", 5, 9).state
+    'open'
+    """
+    return Alert(
+        alert_id=digest("alert", *about, str(number)),
+        row_version=0,
+        state=OPEN,
+        model_id=about.model_id,
+        model_version=about.model_version,
+        assay_id=about.assay_id,
+        segment_field=None,
+        segment_value=None,
+        detector=detector,
+        since=since,
+        detected_at=at,
+        effect_sd=None,
+        p_value=None,
+        n=0,
+        reason="",
+        severity=INFO,
+    )
+
+
+def segment_of(alert: Alert) -> tuple[str, str | None, str | None]:
+    """Return which alert a row is of, and the segment that it names.
+
+    >>> segment_of(opened(Subject("net", "1", "a"), 1, "cusum", 5, 9))[1:]
+    (None, None)
+    """
+    return (alert.alert_id, alert.segment_field, alert.segment_value)
+
+
+def telling(alert: Alert) -> tuple[object, ...]:
+    """Return what of a row is worth another one.
+
+    >>> row = opened(Subject("net", "1", "a"), 1, "cusum", 5, 9)
+    >>> telling(row) == telling(row._replace(n=7)), telling(row) == telling(row._replace(rule="r"))
+    (True, False)
+    """
+    return (
+        *segment_of(alert),
+        alert.state,
+        alert.severity,
+        alert.kind,
+        alert.tied,
+        alert.rule,
+        alert.planned_change,
+        alert.acknowledged_by,
+        alert.muted_until,
+    )
+
+
+def with_evidence(alert: Alert, found: Evidence) -> Alert:
+    """Return a row with what the results say of the change.
+
+    >>> row = opened(Subject("net", "1", "a"), 1, "cusum", 5, 9)
+    >>> from processors.alerts.evidence import evidence
+    >>> with_evidence(row, evidence([], 5)).since
+    5
+    """
+    level = found.level or (None, None)
+    return alert._replace(
+        segment_field=level[0],
+        segment_value=level[1],
+        since=found.since,
+        effect_sd=found.effect.sd,
+        p_value=alert.p_value if found.p_value is None else found.p_value,
+        n=found.n,
+        effect_low=found.effect.low,
+        effect_high=found.effect.high,
+        mean_error_before=found.effect.before,
+        mean_error_since=found.effect.since,
+        tied=tuple(f"{field}={value}" for field, value in found.tied),
+        first_run=found.first_run,
+        molecules=found.molecules,
+        molecule_ids=found.molecule_ids,
+        kind=found.kind,
+    )
