@@ -155,7 +155,7 @@ def test_what_is_published_and_the_watch_come_back() -> None:
     state = SeriesState(b"net", name)
     for number in range(70):
         state.watch.update(number % 9 - 4.0, number)
-    state.published = frozenset({("all", "rmse"), ("all", "n"), ("last:50", "n")})
+    state.published = {"all": frozenset({"rmse", "n"}), "last:50": frozenset({"n"})}
     state.save(store)
     again = SeriesState.load(b"net", name, store)
     assert again.published == state.published
