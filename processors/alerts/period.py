@@ -128,10 +128,10 @@ def _positives(pairs: list[Compared]) -> int:
 def check_interval(rule: Rule) -> None:
     """Raise SettingsError for a rule by the interval of a metric that has none.
 
-    >>> check_interval(Rule("r", metric="f1", below=0.8))
+    >>> check_interval(Rule("r", metric="r2", below=0.8))
     Traceback (most recent call last):
         ...
-    schemas.errors.SettingsError: rule r: f1 has no interval; give bound = "value"
+    schemas.errors.SettingsError: rule r: r2 has no interval; give bound = "value"
     """
     if rule.metric is None or rule.bound == "value":
         return

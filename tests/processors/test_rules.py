@@ -44,7 +44,7 @@ WEEK = 7
         ({"periods": 0}, "periods must be"),
         ({"minimum_n": 0}, "minimum_n must be"),
         ({"name": " "}, "its name must be text"),
-        ({"metric": "f1"}, 'f1 has no interval; give bound = "value"'),
+        ({"metric": "r2"}, 'r2 has no interval; give bound = "value"'),
     ],
 )
 def test_a_rule_that_cannot_be_is_refused_at_start(changes: dict[str, Any], sentence: str) -> None:
