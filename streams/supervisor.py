@@ -21,6 +21,10 @@ EXIT_USER = 2
 FAILURES_MAX = 20
 
 
+# Stages work with small arrays: NumPy's threads would only wait for each other.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
 class _Watched:
     """A stage process with what is needed to start it again."""
 
@@ -70,7 +74,8 @@ class Supervisor:
         def make() -> Child:
             command = [sys.executable, *self._entry, stage, str(number)]
             log_path = log_dir / f"stage-{stage}-{number}.log"
-            return Child(f"stage {name}", command, log_path, environment=environment)
+            its_own = ONE_THREAD | dict(environment)
+            return Child(f"stage {name}", command, log_path, environment=its_own)
 
         return _Watched(name, make)
 
