@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from processors.cause import NO_CAUSE, Cause, explain
+from processors.cause import NO_CAUSE, Cause, explain, holds
 from processors.detectors import Change
 from processors.keys import alert_key, progress_key
 from processors.onset import onset
 from processors.record_layout import RecordLayout
 from processors.series import Scored, SeriesName
 from processors.store import Store
-from schemas.events import CONTEXT_FIELDS, Alert
+from schemas.events import Alert
 from schemas.topics import digest, monitor_key
 
 OPEN, RECOVERED = "open", "recovered"
@@ -197,9 +197,8 @@ class AlertKeeper:
         cause = explain(since, before) if since else NO_CAUSE
         own = since
         if cause.level is not None:
-            field, value = cause.level
-            column = CONTEXT_FIELDS.index(field)
-            own = [record for record in since if record.context[column] == value]
+            level = cause.level
+            own = [record for record in since if holds(record, level)]
             started = min((r.at for r in own if r.at is not None), default=started)
         effect = _effect_sd(own, before)
         named = cause.level or (None, None)

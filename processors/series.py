@@ -35,7 +35,7 @@ class Scored(NamedTuple):
     """What metrics and detectors need of one pair; None means not stated.
 
     `at` is measured_at in microseconds; `context` follows CONTEXT_FIELDS, then any factor that has
-    no field of its own.
+    no field of its own. An empty `molecule_id` is not known.
     """
 
     model_version: str
@@ -46,11 +46,12 @@ class Scored(NamedTuple):
     predicted_label: str | None
     measured_label: str | None
     probability: float | None
+    molecule_id: str = ""
 
     @property
     def compared(self) -> Compared:
         """What of the pair a window's row holds."""
-        return Compared(*self[3:])
+        return Compared(*self[3:8])
 
     @property
     def numeric(self) -> bool:
@@ -107,6 +108,7 @@ def scored(pair: Pair) -> Scored | None:
         predicted_label=prediction.label,
         measured_label=outcome.label,
         probability=prediction.probability,
+        molecule_id=outcome.molecule_id,
     )
     ranked = result.probability is not None and result.measured_label is not None
     return result if result.numeric or result.labelled or ranked else None
