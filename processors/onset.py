@@ -4,58 +4,88 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from processors.normal_scores import normal_score
+from processors.causes.results import RUN, Codes, Numbers, Results, normal_scores, tabulated
+from processors.causes.spread import pooled_run_variance
+from processors.causes.standing import standing
 from processors.series import Scored
-from schemas.events import CONTEXT_FIELDS
 
 # Fewer results on either side say nothing of a mean.
 BEFORE_RESULTS_MIN = 20
 AFTER_RESULTS_MIN = 5
 # Below this the largest difference of many is what chance gives.
 STRENGTH_MIN = 4.0
-
-
-def _strongest_split(scores: Sequence[float]) -> tuple[float, int]:
-    """Return the largest standardised difference of means over all splits, and where it is."""
-    total = len(scores)
-    if total < BEFORE_RESULTS_MIN + AFTER_RESULTS_MIN:
-        return 0.0, 0
-    sums = np.cumsum(scores)
-    before = np.arange(BEFORE_RESULTS_MIN, total - AFTER_RESULTS_MIN + 1)
-    after = total - before
-    difference = (sums[-1] - sums[before - 1]) / after - sums[before - 1] / before
-    strengths = np.abs(difference) * np.sqrt(before * after / total)
-    best = int(np.argmax(strengths))
-    return float(strengths[best]), int(before[best])
+# A level with fewer results in the first half has no reading of its own there.
+PAST_RESULTS_MIN = 10
 
 
 def onset(records: Sequence[Scored]) -> int | None:
     """Return the measured_at of the first result of the strongest change, or None for none.
 
-    `records` are scored pairs of one model version and assay in the order of their times. The whole
-    and each level of each factor are split where the mean normal scores of the errors differ most,
-    and the strongest split counts. Reference: D. M. Hawkins (1977), Testing a sequence of
+    `records` are scored pairs of one model and assay in the order of their times. All results, or
+    those of one level, are held from each of their times on against all others, by normal scores
+    with runs as a random effect, and the strongest difference counts. What levels read in the first
+    half of the records is taken out. Reference: D. M. Hawkins (1977), Testing a sequence of
     observations for a shift in location, JASA 72, 180-186.
 
     >>> lot = ("L1", None, None, None)
-    >>> def at(time, error): return Scored("1", time, lot, error, 0.0, None, None, None)
+    >>> def at(time, error): return Scored("1", time * 10**11, lot, error, 0.0, None, None, None)
     >>> good = [at(t, t % 7 - 3.0) for t in range(60)]
-    >>> onset(good + [at(60 + t, t % 7 + 9.0) for t in range(20)])
-    60
+    >>> onset(good + [at(60 + t, t % 7 + 9.0) for t in range(20)]) == good[0].at + 60 * 10**11
+    True
     >>> onset(good) is None
     True
     """
-    timed = [(r, r.error) for r in records if r.at is not None and r.error is not None]
-    reference = sorted(error for _, error in timed)
-    scored = [(record, normal_score(error, reference)) for record, error in timed]
-    groups: dict[tuple[str, str] | None, list[tuple[Scored, float]]] = {None: scored}
-    for record, score in scored:
-        for field, value in zip(CONTEXT_FIELDS, record.context, strict=True):
-            if value is not None:
-                groups.setdefault((field, value), []).append((record, score))
+    results = tabulated([record for record in records if record.at is not None], [])
+    total = len(results.records)
+    if total < BEFORE_RESULTS_MIN + AFTER_RESULTS_MIN:
+        return None
+    scores, variances = _freed(results, normal_scores(results.errors))
+    scores = scores - scores.mean()
+    within, between = _variances(scores, results.runs)
     strongest, began = STRENGTH_MIN, None
-    for members in groups.values():
-        strength, place = _strongest_split([score for _, score in members])
-        if strength > strongest:
-            strongest, began = strength, members[place][0].at
-    return began
+    everything = np.zeros(total, np.int64)
+    for codes in (everything, *(results.codes[:, f] for f in range(RUN))):
+        for level in np.unique(codes[codes >= 0]):
+            rows = np.flatnonzero(codes == level)
+            rows = rows[rows >= BEFORE_RESULTS_MIN][::-1]
+            known = 0.0 if codes is everything else float(variances[level])
+            strengths = _strengths(scores[rows], results.runs[rows], total, within, between, known)
+            if strengths.size and strengths.max() > strongest:
+                place = int(np.argmax(strengths))
+                strongest, began = float(strengths[place]), rows[place + AFTER_RESULTS_MIN - 1]
+    return None if began is None else results.records[began].at
+
+
+def _freed(results: Results, scores: Numbers) -> tuple[Numbers, Numbers]:
+    """Return scores without what their levels read in the first half, and its variance by level."""
+    half = len(scores) // 2
+    past = results.counts(results.codes[:half]) >= PAST_RESULTS_MIN
+    found = standing(scores[:half], results.codes[:half], results.runs[:half], past)
+    return scores - found.of(results.codes), found.variance
+
+
+def _variances(scores: Numbers, runs: Codes) -> tuple[float, float]:
+    """Return the variances of scores within and between runs of the first half."""
+    half = scores.size // 2
+    return pooled_run_variance(scores[:half] - scores[:half].mean(), runs[:half], 1)
+
+
+def _strengths(
+    scores: Numbers, runs: Codes, total: int, within: float, between: float, known: float
+) -> Numbers:
+    """Return the standardised difference of the newest k scores from all others, from k = 5 on.
+
+    `scores` and `runs` are the newest first; `known` is the variance of what they were freed of.
+    """
+    number = np.arange(1, scores.size + 1)
+    order = np.argsort(runs, kind="stable")
+    starts = np.flatnonzero(np.diff(runs[order], prepend=-1))
+    seen = np.empty(scores.size)
+    sizes = np.diff(np.append(starts, scores.size))
+    seen[order] = np.arange(scores.size) - np.repeat(starts, sizes)
+    squares = np.cumsum(2 * seen + 1)
+    variance = (within * number + between * squares) * (1 - number / total) + known * number**2
+    sums = np.abs(np.cumsum(scores))
+    strengths = np.where(variance > 0, sums / np.sqrt(np.where(variance > 0, variance, 1.0)), 0.0)
+    kept: Numbers = strengths[AFTER_RESULTS_MIN - 1 :]
+    return kept

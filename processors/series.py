@@ -45,7 +45,7 @@ class Scored(NamedTuple):
     """What metrics and detectors need of one pair; None means not stated.
 
     `at` is measured_at in microseconds; `context` follows CONTEXT_FIELDS, then any factor that has
-    no field of its own.
+    no field of its own. An empty `molecule_id` is not known.
     """
 
     model_version: str

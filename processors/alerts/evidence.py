@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from processors.assay.mean_shift import ControlResults
 from processors.assay.verdict import UNKNOWN, Judged, blame
-from processors.cause import NO_CAUSE, explain
+from processors.cause import NO_CAUSE, explain, holds
 from processors.onset import onset
 from processors.series import Scored
 from schemas.events import CONTEXT_FIELDS
@@ -88,9 +88,8 @@ def evidence(
     cause = explain(since, before) if since and not given else NO_CAUSE
     own = since
     if cause.level is not None:
-        field, value = cause.level
-        column = CONTEXT_FIELDS.index(field)
-        own = [record for record in since if record.context[column] == value]
+        level = cause.level
+        own = [record for record in since if holds(record, level)]
         started = min((r.at for r in own if r.at is not None), default=started)
     return Evidence(
         cause.level,

@@ -84,6 +84,12 @@ def test_the_error_is_prediction_less_outcome_or_whether_labels_differ() -> None
     assert [r.error for r in map(scored, pairs) if r is not None] == [0.5, 1.0, 0.0]
 
 
+def test_a_scored_pair_names_its_molecule() -> None:
+    record = scored(pair_of(P, O._replace(molecule_id="CCO"), "paired", 1))
+    assert record is not None and record.molecule_id == "CCO"
+    assert record.compared == Compared(1.5, 1.0, "hit", "miss", 0.7)
+
+
 numbers = st.floats(-1e100, 1e100)
 records = st.builds(
     Scored,
@@ -93,6 +99,7 @@ records = st.builds(
     *[st.none() | numbers] * 2,
     *[st.none() | text] * 2,
     st.none() | st.floats(0, 1),
+    text,
 )
 
 
