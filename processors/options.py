@@ -41,7 +41,7 @@ class Options(NamedTuple):
     no_labels_after_days: int = 14
     rules: tuple[Rule, ...] = ()
     controls: tuple[Control, ...] = ()
-    false_alarms_per_model_year: float = 1.0
+    false_alarms_per_model_year: float = 0.2
     pairs_per_model_year: int = 5_000
     detectors: Mapping[str, float] = DETECTORS
     baseline_results: int = 50
@@ -51,7 +51,7 @@ class Options(NamedTuple):
         """How many false alarms one pair may raise.
 
         >>> Options().false_alarms_per_pair
-        0.0002
+        4e-05
         """
         return self.false_alarms_per_model_year / self.pairs_per_model_year
 

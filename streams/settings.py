@@ -248,7 +248,7 @@ class ControlSettings(_Section):
 class MonitorSettings(_Section):
     """What the charts may cost in false alarms, and when else the lab wants to be told."""
 
-    false_alarms_per_model_year: float = Field(1.0, gt=0, le=365)
+    false_alarms_per_model_year: float = Field(0.2, gt=0, le=365)
     pairs_per_model_year: int = Field(5_000, ge=100)
     detectors: dict[str, Annotated[float, Field(gt=0, le=1)]] = dict(DETECTORS)
     baseline_results: int = Field(50, ge=20, le=1_000)

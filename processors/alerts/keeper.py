@@ -32,7 +32,7 @@ from processors.keys import progress_key
 from processors.record_layout import RecordLayout
 from processors.series import SeriesName
 from processors.store import Store
-from schemas.events import Alert, AlertCommand
+from schemas.events import CONTEXT_FIELDS, Alert, AlertCommand
 
 # The first results after a change may point at the wrong factor: the cause is looked for again.
 CAUSE_LOOK_EVERY_PAIRS = 5
@@ -262,7 +262,7 @@ class AlertKeeper:
         found = self._said.found
         assert found is not None
         whole = SeriesName(found.model_version, None, None)
-        about = whole._replace(field=found.segment_field, value=found.segment_value)
+        about = _series_of(found)
         score = look.scores.get(about if self._said.own_reference else whole)
         if about in look.scores and score is not None:
             seen = [*self._progress.scores, score]
@@ -357,7 +357,7 @@ class AlertKeeper:
 
     def _publish(self, row: Alert, context: Context) -> list[Alert]:
         said = self._said.alert
-        segment = SeriesName(row.model_version, row.segment_field, row.segment_value)
+        segment = _series_of(row)
         if said is None or segment_of(said) != segment_of(row):
             # A segment whose reference is not complete yet is learning from the bad results.
             learned = context.asked.learned(self._subject, segment)
@@ -365,3 +365,10 @@ class AlertKeeper:
             self._progress = self._progress._replace(scores=[])
         self._said = self._said._replace(alert=row)
         return [row]
+
+
+def _series_of(alert: Alert) -> SeriesName:
+    """Return the series of an alert's segment; runs and model versions have none of their own."""
+    if alert.segment_field not in CONTEXT_FIELDS:
+        return SeriesName(alert.model_version, None, None)
+    return SeriesName(alert.model_version, alert.segment_field, alert.segment_value)
