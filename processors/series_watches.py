@@ -52,19 +52,20 @@ def look(
 
     >>> from types import SimpleNamespace
     >>> whole = SeriesName("1", None, None)
-    >>> series = {whole: SimpleNamespace(watch=Watch({"cusum": 1.0}, baseline_results=20), n=60)}
+    >>> series = {whole: SimpleNamespace(watch=Watch({"cusum": 1.0}, baseline_results=20), n=90)}
     >>> day = 86_400_000_000
-    >>> for i in range(60):
-    ...     record = Scored("1", i * day, (None,) * 4, float(i % 5), 0.0, None, None, None)
+    >>> for i in range(90):
+    ...     record = Scored("1", i * day, (None,) * 4, i * 7 % 11 / 4, 0.0, None, None, None)
     ...     found = look(series, record, False, 0)
     >>> round(found.scores[whole], 1), found.changes
-    (1.4, [])
+    (0.5, [])
     """
     error = record.error
     if error is None:
         return NOT_LOOKED
     whole_name, *_ = series
     whole = series[whole_name].watch.baseline
+    score = series[whole_name].watch.normal_score(error)
     pairs = series[whole_name].n
     # A series of all pairs says what the whole says; to look twice would spend twice.
     looking = {
@@ -79,6 +80,7 @@ def look(
     for name, each in series.items():
         seen = each.watch.update(
             error,
+            score,
             record.context[INSTRUMENT],
             record.at,
             rate if name in looking else None,

@@ -6,9 +6,12 @@ from typing import NamedTuple
 
 from processors.detectors import Change, Detector, Observation, State, all_detectors
 from processors.innovations import Innovations, InnovationsState
+from processors.normal_scores import normal_score
 from processors.run_moments import Baseline
 from processors.runs import run_of
 
+# Among fewer values a rank says too little; of more, later ones may be drift already.
+SCALE_MIN, REFERENCE_MAX = 20, 200
 # A run of which a chart thinks so much of its limit does not belong to the baseline yet.
 SUSPECTED_STRENGTH = 0.15
 
@@ -47,9 +50,11 @@ class Watch:
 
     >>> watch = Watch({"cusum": 1.0}, baseline_results=20)
     >>> day = 86_400_000_000
-    >>> for i in range(60): seen = watch.update(float(i % 5), None, i * day, 1e-4)
+    >>> for i in range(90):
+    ...     value = i * 7 % 11 / 4
+    ...     seen = watch.update(value, watch.normal_score(value), None, i * day, 1e-4)
     >>> round(seen.standing, 1), watch.missing
-    (1.4, None)
+    (0.5, None)
     """
 
     def __init__(
@@ -64,7 +69,9 @@ class Watch:
         self.reference = reference or []
         self._whole = whole
         self._baseline_results = baseline_results
-        self._innovations = Innovations(found.innovations, baseline_results)
+        # The first values give the scale, and no baseline yet.
+        given = SCALE_MIN if whole else 0
+        self._innovations = Innovations(found.innovations, baseline_results, given)
         self.on_whole = found.on_whole
         self._fresh = state is None
         self._episode = found.episode
@@ -89,6 +96,8 @@ class Watch:
     @property
     def missing(self) -> str | None:
         """A sentence of what the series lacks for a baseline, or None."""
+        if self._whole and len(self.reference) < SCALE_MIN:
+            return f"{len(self.reference)} of {self._baseline_results} results are there"
         return None if self.on_whole else self._innovations.missing
 
     def ready(self, whole: Baseline | None) -> bool:
@@ -99,9 +108,18 @@ class Watch:
         """Return the limit of each detector, None before its first look, and its strength."""
         return {name: (found.limit, found.strength) for name, (found, _) in self._detectors.items()}
 
+    def normal_score(self, value: float) -> float | None:
+        """Return a value's normal score among the reference; None while that is too small.
+
+        Real errors have tails and lean to a side: of sums of such, limits for normal ones let
+        several times as many false alarms pass.
+        """
+        return normal_score(value, self.reference) if len(self.reference) >= SCALE_MIN else None
+
     def update(
         self,
         value: float,
+        score: float | None,
         instrument: str | None,
         at: int | None,
         rate: float | None,
@@ -111,6 +129,7 @@ class Watch:
     ) -> Seen:
         """Take the value of one pair measured at `at` (microseconds, None when not stated).
 
+        `score` is what the whole model version's watch gave as its `normal_score` before.
         `rate` is how many false alarms all detectors together may raise with it, None for no look;
         while `frozen` no run joins the baseline; with a new `episode` all detectors start afresh,
         and what was seen in the old one stays out of the baseline.
@@ -123,10 +142,12 @@ class Watch:
         if self._fresh:
             self._fresh = False
             self.on_whole = whole is not None
-        if self._whole and len(self.reference) < self._baseline_results:
+        if self._whole and len(self.reference) < REFERENCE_MAX and not frozen:
             insort(self.reference, value)
+        if score is None:
+            return NOTHING
         innovations = self._innovations
-        new = innovations.take(value, run_of(instrument, at), whole if self.on_whole else None)
+        new = innovations.take(score, run_of(instrument, at), whole if self.on_whole else None)
         if new is None or rate is None:
             if not frozen:
                 innovations.settle()

@@ -47,8 +47,8 @@ def explained(records: Sequence[Scored], options: Options) -> list[SeriesLimits]
     >>> day = 86_400_000_000
     >>> def at(i): return Scored("1", i * day, (None,) * 4, float(i % 5), 0.0, None, None, None)
     >>> (found,) = explained([at(i) for i in range(300)], Options())
-    >>> found.state, found.pairs, round(found.limits["cusum"][0], 1), found.pairs_to_see_1_sd < 25
-    ('watched', 300, 7.9, True)
+    >>> found.state, found.pairs, round(found.limits["cusum"][0], 1), found.pairs_to_see_1_sd < 30
+    ('watched', 300, 9.5, True)
     """
     held: dict[SeriesName, _Held] = {}
     for record in records:
