@@ -80,13 +80,13 @@ def look(
     for name, each in series.items():
         seen = each.watch.update(
             error,
-            score,
             record.context[INSTRUMENT],
             record.at,
             rate if name in looking else None,
             None if name is whole_name else whole,
             frozen,
             episode,
+            score,
         )
         scores[name] = seen.standing
         changes += seen.changes

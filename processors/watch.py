@@ -10,8 +10,8 @@ from processors.normal_scores import normal_score
 from processors.run_moments import Baseline
 from processors.runs import run_of
 
-# Among fewer values a rank says too little; of more, later ones may be drift already.
-SCALE_MIN, REFERENCE_MAX = 20, 200
+# Among fewer values a rank says too little.
+SCALE_MIN = 20
 # A run of which a chart thinks so much of its limit does not belong to the baseline yet.
 SUSPECTED_STRENGTH = 0.15
 
@@ -52,7 +52,7 @@ class Watch:
     >>> day = 86_400_000_000
     >>> for i in range(90):
     ...     value = i * 7 % 11 / 4
-    ...     seen = watch.update(value, watch.normal_score(value), None, i * day, 1e-4)
+    ...     seen = watch.update(value, None, i * day, 1e-4)
     >>> round(seen.standing, 1), watch.missing
     (0.5, None)
     """
@@ -119,17 +119,18 @@ class Watch:
     def update(
         self,
         value: float,
-        score: float | None,
         instrument: str | None,
         at: int | None,
         rate: float | None,
         whole: Baseline | None = None,
         frozen: bool = False,
         episode: int = 0,
+        score: float | None = None,
     ) -> Seen:
         """Take the value of one pair measured at `at` (microseconds, None when not stated).
 
-        `score` is what the whole model version's watch gave as its `normal_score` before.
+        `score` is what the whole model version's watch gave as its `normal_score` before; the whole
+        itself knows.
         `rate` is how many false alarms all detectors together may raise with it, None for no look;
         while `frozen` no run joins the baseline; with a new `episode` all detectors start afresh,
         and what was seen in the old one stays out of the baseline.
@@ -142,8 +143,10 @@ class Watch:
         if self._fresh:
             self._fresh = False
             self.on_whole = whole is not None
-        if self._whole and len(self.reference) < REFERENCE_MAX and not frozen:
-            insort(self.reference, value)
+        if self._whole:
+            score = self.normal_score(value)
+            if len(self.reference) < self._baseline_results:
+                insort(self.reference, value)
         if score is None:
             return NOTHING
         innovations = self._innovations

@@ -1,15 +1,12 @@
 """CUSUM of log-likelihood ratios for results that vary more: an SD half as large again.
 
-Scores are ranked by their size among earlier ones and take the normal quantile of that rank, so
-that tails heavier than the normal ones are not taken for a change.
+Scores are clipped: a few far ones are no change of all. That the errors' own tails are not taken
+for one is because scores come from ranks (`processors/watch.py`).
 
-References: D. M. Hawkins, D. H. Olwell (1998), Cumulative Sum Charts, chapter 4; J. Parent (1965),
-Sequential ranking procedures, Stanford University (ranks among earlier values are independent).
+Reference: D. M. Hawkins, D. H. Olwell (1998), Cumulative Sum Charts, chapter 4.
 """
 
 import math
-from bisect import bisect_left, bisect_right, insort
-from statistics import NormalDist
 
 from processors.detectors import Change, Observation, State
 
@@ -21,9 +18,6 @@ _LEVEL = math.log(RATIO)
 # False alarms per observation are this times exp(-limit) between limits of 4 and 8, simulated.
 RATE_AT_ZERO = 0.04
 LIMIT_MIN = 1.0
-# Sizes of the first scores are kept; among fewer than the minimum a rank says too little.
-SIZES_MAX, SIZES_MIN = 200, 20
-_QUANTILE = NormalDist().inv_cdf
 
 
 def limit(rate: float) -> float:
@@ -36,11 +30,11 @@ def limit(rate: float) -> float:
 
 
 class Detector:
-    """A one-sided CUSUM of squared scores; state is [sum, since, sizes of the first scores].
+    """A one-sided CUSUM of squared scores; state is [sum, since].
 
     >>> detector = Detector()
     >>> def seen(score, at): return Observation(score, score, 1.0, at, (), 1.0)
-    >>> quiet = [detector.update(seen(at * 7 % 10 / 4, at), 1e-4) for at in range(100)]
+    >>> quiet = [detector.update(seen((at * 7 % 10 - 4.5) / 3, at), 1e-4) for at in range(100)]
     >>> wide = [detector.update(seen(2.3 * (-1.0) ** at, at), 1e-4) for at in range(100, 130)]
     >>> any(quiet), any(wide)
     (False, True)
@@ -51,22 +45,14 @@ class Detector:
         self.limit: float | None = None
         self._sum = 0.0
         self._since: int | None = None
-        self._sizes: list[float] = []
         if state:
-            self._sum, self._since, sizes = state  # type: ignore[assignment]
-            self._sizes = list(sizes)  # type: ignore[arg-type]
+            self._sum, self._since = state  # type: ignore[assignment]
 
     def update(self, observation: Observation, rate: float) -> Change | None:
         """Take one observation; after a change the sum starts afresh."""
-        size, sizes = abs(observation.score), self._sizes
-        rank = (bisect_left(sizes, size) + bisect_right(sizes, size) + 1) / 2 / (len(sizes) + 1)
-        if len(sizes) < SIZES_MAX:
-            insort(sizes, size)
-        if len(sizes) <= SIZES_MIN:
-            return None
         if self._sum == 0.0:
             self._since = observation.at
-        score = min(_QUANTILE((1 + rank) / 2), CLIP)
+        score = min(abs(observation.score), CLIP)
         self._sum = max(0.0, self._sum + score * score * _PER_SQUARE - _LEVEL)
         self.limit = limit(rate)
         self.strength = self._sum / self.limit
@@ -76,5 +62,5 @@ class Detector:
         return Change("spread", self._since, None)
 
     def state(self) -> State:
-        """Return the sum, where it began to run, and the sizes of the first scores."""
-        return [self._sum, self._since, list(self._sizes)]
+        """Return the sum and where it began to run."""
+        return [self._sum, self._since]

@@ -67,9 +67,8 @@ def test_a_watch_learns_until_runs_of_its_results_are_closed() -> None:
     assert watch.reference == sorted(results(1, 120)[:50])
     standing = seen[-1].standing
     assert standing is not None and watch.baseline is not None
-    assert standing == pytest.approx(
-        (results(1, 120)[-1] - watch.baseline.mean) / watch.baseline.sd, abs=0.1
-    )
+    last = normal_score(results(1, 120)[-1], watch.reference)
+    assert standing == pytest.approx((last - watch.baseline.mean) / watch.baseline.sd, abs=0.1)
 
 
 def test_whatever_happens_while_learning_is_no_change() -> None:
@@ -94,8 +93,8 @@ def test_a_watch_that_is_stored_at_every_point_sees_the_same(
     found = 0
     for index, value in enumerate(results(4, 260, 150, shift)):
         at = None if unstated else index // 10 * DAY_US
-        seen = stored.update(value, None, at, RATE)
-        assert seen == uninterrupted.update(value, None, at, RATE), index
+        seen = stored.update(value, None, at, RATE, score=value)
+        assert seen == uninterrupted.update(value, None, at, RATE, score=value), index
         stored = stored_and_read(stored, whole)
         assert stored.state() == uninterrupted.state()
         assert stored.strength == uninterrupted.strength
@@ -106,19 +105,19 @@ def test_a_watch_that_is_stored_at_every_point_sees_the_same(
 def test_a_series_that_comes_up_late_is_held_against_the_whole() -> None:
     watch = Watch(ALL, whole=False)
     assert watch.ready(WHOLE) and not watch.ready(None)
-    seen = [watch.update(4.0, None, DAY_US, RATE, WHOLE) for _ in range(20)]
+    seen = [watch.update(4.0, None, DAY_US, RATE, WHOLE, score=4.0) for _ in range(20)]
     assert seen[0].standing == 3.5
     assert watch.missing is None
     # It stays with that, though its own runs are there by now.
-    watch.update(4.0, None, 90 * DAY_US, RATE, WHOLE)
+    watch.update(4.0, None, 90 * DAY_US, RATE, WHOLE, score=4.0)
     assert not watch.ready(None)
-    assert watch.update(4.0, None, 91 * DAY_US, RATE, None) == NOTHING
+    assert watch.update(4.0, None, 91 * DAY_US, RATE, None, score=4.0) == NOTHING
 
 
 def test_a_series_that_began_before_the_whole_has_its_own_baseline() -> None:
     watch = Watch(ALL, whole=False)
-    watch.update(4.0, None, DAY_US, RATE, None)
-    assert watch.update(4.0, None, DAY_US, RATE, WHOLE) == NOTHING
+    watch.update(4.0, None, DAY_US, RATE, None, score=4.0)
+    assert watch.update(4.0, None, DAY_US, RATE, WHOLE, score=4.0) == NOTHING
     assert watch.missing == "0 of 50 results of closed runs are there"
 
 
