@@ -12,8 +12,9 @@ operator make each run of 20. Each lab is judged twice: split at the true change
 monitor's estimate puts it (at the true change where it finds none).
 
 right: the bad level on top; of a pair both on top. half: one of the pair and nothing else. tied:
-among levels that cannot be told apart. none: no cause. wrong: anything else. more: causes beyond
-those that there were, behind the right ones or not.
+among levels that cannot be told apart. guessed: one of two aliased levels without the other. none:
+no cause. wrong: anything else. more: causes beyond those that there were, behind the right ones or
+not.
 """
 
 from collections import Counter
@@ -30,7 +31,7 @@ from processors.onset import onset
 
 OTHERS = 200
 SHARE = BAD_RESULTS / (BAD_RESULTS + OTHERS)
-OUTCOMES = ("right", "half", "tied", "none", "wrong")
+OUTCOMES = ("right", "half", "tied", "guessed", "none", "wrong")
 SETTINGS: Mapping[str, Setting] = {
     "no shift": Setting(),
     "everything shifts": Setting(everything_sd=1.0),
@@ -78,7 +79,10 @@ def outcome(setting: Setting, cause: Cause) -> str:
     if not found:
         return "none"
     if setting.aliased is not None:
-        return "tied" if found[0] == {setting.bad_level(f) for f in setting.aliased} else "wrong"
+        pair = {setting.bad_level(factor) for factor in setting.aliased}
+        if found[0] == pair:
+            return "tied"
+        return "guessed" if any(len(levels & pair) == 1 for levels in found) else "wrong"
     truth = {setting.bad_level(factor) for factor in setting.bad}
     top = [next(iter(levels)) for levels in found[: len(truth)] if len(levels) == 1]
     if truth and set(top) == truth:

@@ -49,11 +49,11 @@ def explain(since: Sequence[Scored], before: Sequence[Scored]) -> Cause:
     results = tabulated(since, before)
     reason = _nothing_to_say(results)
     if reason is not None:
-        return Cause((), (), affected(results.records[results.before :]), reason)
+        return Cause((), (), affected(results.records[results.before :]), (), reason)
     candidates = Candidates(results)
     if not candidates.levels.size and not candidates.taking_over.size:
         reason = f"no level has {LEVEL_RESULTS_MIN} results and {LEVEL_RESULTS_MIN} others beside"
-        return Cause((), (), affected(results.records[results.before :]), reason)
+        return Cause((), (), affected(results.records[results.before :]), (), reason)
     side = candidates.side(normal_scores(results.errors))
     found = Found(candidates, side)
     found.search()
@@ -99,12 +99,20 @@ class _Answer:
             findings=findings,
             effects=tuple(sorted([*effects, *taken], key=lambda effect: effect.p_value)),
             affected=affected(self._made_at(named) if named else self._since),
+            aliased=self._aliased(),
             reason=None if named else NO_LEVEL_MOVED,
         )
 
     @property
     def _since(self) -> list[Scored]:
         return self._results.records[self._results.before :]
+
+    def _aliased(self) -> tuple[tuple[Level, ...], ...]:
+        numbers = self._candidates.levels
+        groups = [numbers[group].tolist() for group in self._candidates.aliased()]
+        groups.append(self._candidates.taking_over.tolist())
+        levels = self._results.levels
+        return tuple(tuple(levels[n] for n in group) for group in groups if len(group) > 1)
 
     def _made_at(self, levels: list[int]) -> list[Scored]:
         codes = self._results.codes[self._results.before :]

@@ -14,6 +14,9 @@ BEFORE_RESULTS_MIN = 20
 AFTER_RESULTS_MIN = 5
 # Below this the largest difference of many is what chance gives.
 STRENGTH_MIN = 4.0
+# A new level whose first result is so nearly the likeliest beginning is where the change began:
+# twice the logarithm of 20.
+NEW_LEVEL_EVIDENCE = 6.0
 # A level with fewer results in the first half has no reading of its own there.
 PAST_RESULTS_MIN = 10
 
@@ -42,18 +45,30 @@ def onset(records: Sequence[Scored]) -> int | None:
     scores, variances = _freed(results, normal_scores(results.errors))
     scores = scores - scores.mean()
     within, between = _variances(scores, results.runs)
-    strongest, began = STRENGTH_MIN, None
+    found: list[tuple[float, int]] = []
+    begun: list[tuple[float, int]] = []
     everything = np.zeros(total, np.int64)
     for codes in (everything, *(results.codes[:, f] for f in range(RUN))):
         for level in np.unique(codes[codes >= 0]):
             rows = np.flatnonzero(codes == level)
+            is_new = rows[0] >= BEFORE_RESULTS_MIN
             rows = rows[rows >= BEFORE_RESULTS_MIN][::-1]
             known = 0.0 if codes is everything else float(variances[level])
             strengths = _strengths(scores[rows], results.runs[rows], total, within, between, known)
-            if strengths.size and strengths.max() > strongest:
-                place = int(np.argmax(strengths))
-                strongest, began = float(strengths[place]), rows[place + AFTER_RESULTS_MIN - 1]
-    return None if began is None else results.records[began].at
+            if not strengths.size:
+                continue
+            place = int(np.argmax(strengths))
+            found.append((float(strengths[place]), int(rows[place + AFTER_RESULTS_MIN - 1])))
+            if is_new:
+                begun.append((float(strengths[-1]), int(rows[-1])))
+    strongest, first = max(found, default=(0.0, 0))
+    if strongest <= STRENGTH_MIN:
+        return None
+    # A level that came about then is when the change began, and not where chance puts it.
+    strength, first_of_level = max(begun, default=(0.0, 0))
+    if strength**2 >= strongest**2 - NEW_LEVEL_EVIDENCE:
+        first = first_of_level
+    return results.records[first].at
 
 
 def _freed(results: Results, scores: Numbers) -> tuple[Numbers, Numbers]:

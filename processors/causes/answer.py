@@ -58,8 +58,9 @@ class Cause(NamedTuple):
 
     `findings` are the causes, the strongest first, none when no factor explains the change.
     `effects` are those of every level that could be judged, by p-value. `affected` is what the
-    findings touch, or all since the change without any. `reason` says why nothing is named and is
-    None when something is.
+    findings touch, or all since the change without any. `aliased` are groups of levels, found to be
+    causes or not, that hold nearly the same results since the change, so that nothing could tell
+    them apart. `reason` says why nothing is named and is None when something is.
 
     >>> NO_CAUSE.level, NO_CAUSE.tied, NO_CAUSE.p_value
     (None, [], None)
@@ -68,6 +69,7 @@ class Cause(NamedTuple):
     findings: tuple[Finding, ...]
     effects: tuple[Effect, ...]
     affected: Affected
+    aliased: tuple[tuple[Level, ...], ...]
     reason: str | None
 
     @property
@@ -92,4 +94,4 @@ class Cause(NamedTuple):
         return self.findings[0].levels if self.findings else []
 
 
-NO_CAUSE = Cause((), (), NOTHING_AFFECTED, "there are no results since the change")
+NO_CAUSE = Cause((), (), NOTHING_AFFECTED, (), "there are no results since the change")

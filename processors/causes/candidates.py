@@ -16,6 +16,8 @@ PAST_RESULTS_MIN = 10
 PAST_SHARE_MIN = 1 / 3
 # A new level that made this part of all since took over with the change.
 TAKEN_OVER_MIN = 0.9
+# Levels that share this part of their results since are aliased.
+TIED_OVERLAP_MIN = 0.8
 # The place of all results since the change, as if they were those of one level.
 EVERYTHING = -1
 
@@ -156,3 +158,13 @@ class Candidates:
         shared = self.shared[place]
         overlap: Numbers = shared / (self.counts + self.counts[place] - shared)
         return overlap
+
+    def aliased(self) -> list[list[int]]:
+        """Return groups of levels, runs left out, that each share nearly all with their first."""
+        groups: list[list[int]] = []
+        left = [int(place) for place in np.flatnonzero(self.factors != RUN)]
+        while left:
+            near = self.overlap(left[0]) >= TIED_OVERLAP_MIN
+            groups.append([place for place in left if near[place]])
+            left = [place for place in left if not near[place]]
+        return [group for group in groups if len(group) > 1]

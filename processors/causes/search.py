@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from processors.causes.candidates import EVERYTHING, Candidates, Side
+from processors.causes.candidates import EVERYTHING, TIED_OVERLAP_MIN, Candidates, Side
 from processors.causes.moves import Moves
 from processors.causes.results import RUN, Flags, Numbers
 
@@ -24,11 +24,10 @@ BEYOND_P_MAX = 0.01
 EVIDENCE_MIN = 6.0
 # A first level that a move of everything outdoes by so much is not followed up, to save the time.
 HOPELESS_MIN = 15.0
-# Levels that share this part of their results are one cause in two names, unless the results that
-# they do not share tell them apart so surely.
+# Levels that share this part of their results may be one cause in two names, unless the results
+# that they do not share tell them apart; so surely where they share TIED_OVERLAP_MIN.
 NEAR_OVERLAP_MIN = 0.5
 NEAR_APART_P_MAX = 0.01
-TIED_OVERLAP_MIN = 0.8
 TIED_APART_P_MAX = 1e-6
 # A run is held by the levels that have this part of it.
 RUN_HELD_MIN = 0.9
@@ -137,8 +136,9 @@ class Found:
                 break
             self.all_moved, limit = True, BEYOND_P_MAX
             self._say([group for group in self.groups if group != [weakest]])
-        if self.groups:
-            self._say([[group[0], *self._tied_with(group[0])] for group in self.groups])
+        groups = [[group[0], *self._tied_with(group[0])] for group in self.groups]
+        if groups != self.groups:
+            self._say(groups)
         self.groups.sort(key=lambda group: self.tested.p_values[group[0]])
 
     def _say(self, groups: list[list[int]]) -> None:

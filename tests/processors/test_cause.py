@@ -103,6 +103,19 @@ def test_levels_that_came_together_are_tied(seed: int) -> None:
     assert sorted(cause.tied) == [("instrument", "I9"), ("reagent_batch", "L2")]
 
 
+def test_aliased_levels_are_told_of_when_they_are_no_cause() -> None:
+    """Lot L9 and instrument I9 came together, and nothing changed."""
+    rng = random.Random(3)
+    rows = []
+    for number in range(300):
+        new = number >= 200 and number % 3 == 0
+        context = ("L9" if new else "L1", "I9" if new else "I1", rng.choice(OPERATORS), None)
+        rows.append(record(rng.gauss(0, 1), context))
+    cause = explain(rows[200:], rows[:200])
+    assert names_nothing(cause)
+    assert (("reagent_batch", "L9"), ("instrument", "I9")) in cause.aliased
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_level_that_took_over_with_the_change_is_named(seed: int) -> None:
     def only(lot: str, found: Sequence[Scored]) -> list[Scored]:
@@ -251,6 +264,7 @@ def test_levels_that_nearly_hold_the_same_results_are_tied(seed: int, unlike: in
             context = (context[0], "I1", *context[2:])
         rows.append(record(rng.gauss(1.5 * bad, 1), context))
     cause = explain(rows[200:], rows[:200])
+    assert sorted(cause.aliased[0]) == [("instrument", "I9"), ("reagent_batch", "L9")]
     assert cause.level is None
     assert sorted(cause.tied) == [("instrument", "I9"), ("reagent_batch", "L9")]
 

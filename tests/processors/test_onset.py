@@ -30,6 +30,16 @@ def test_the_first_bad_result_of_a_lot_is_found(seed: int) -> None:
     assert found is not None and abs(found - 202) <= 4 * 4, "within four results of the lot"
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_change_that_came_with_a_new_lot_begins_with_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    records = [
+        record(t * 10**9, float(rng.normal() + 1.5 * (t >= 200)), "L2" if t >= 200 else "L1")
+        for t in range(240)
+    ]
+    assert onset(records) == 200 * 10**9
+
+
 def test_noise_has_no_beginning() -> None:
     starts = []
     for seed in range(40):
