@@ -172,7 +172,7 @@ def main(
       python -m benchmarks.drift --tuning-years 200 --years 500 --json
     """
     if small:
-        tuning_years, years, repeats = 5, 10, 20
+        tuning_years, years, repeats = 3, 6, 10
     console = Console(stderr=True)
     data = _data()
     names = _chosen(only, list(all_contestants()), "contestant")
