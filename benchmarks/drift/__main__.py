@@ -135,8 +135,7 @@ class Run:
         found = {"error": line["error"]} if "error" in line else report.figures(line["result"])
         self.results[setting][name] = found
         self._progress.advance(self._bar)
-        if not self._progress.console.is_terminal:
-            self._progress.console.print(f"{setting}: {name} is done")
+        self._progress.console.print(f"{setting}, {name}: {report.in_short(found)}")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -173,7 +172,7 @@ def main(
       python -m benchmarks.drift --tuning-years 200 --years 500 --json
     """
     if small:
-        tuning_years, years, repeats = 5, 10, 20
+        tuning_years, years, repeats = 3, 6, 10
     console = Console(stderr=True)
     data = _data()
     names = _chosen(only, list(all_contestants()), "contestant")

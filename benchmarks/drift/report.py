@@ -59,6 +59,17 @@ def delay(counted: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def in_short(found: Mapping[str, Any]) -> str:
+    """Return a line on what a contestant reached in a setting."""
+    if "error" in found:
+        return str(found["error"])
+    tuned = found["tuned"]
+    return (
+        f"{tuned['false_alarms_per_year']:g} false alarms a year, {SHIPPED_SCENARIO} "
+        f"after {_delay(tuned['delays'][SHIPPED_SCENARIO])} pairs"
+    )
+
+
 def show(
     found: Mapping[str, Found], versions: Mapping[str, str], wanted: float, console: Console
 ) -> None:

@@ -114,11 +114,12 @@ def settings(pools: Mapping[str, list[list[float]]]) -> dict[str, Setting]:
 
 
 class _After(NamedTuple):
-    """Pairs after the change: errors, lots and how long after it each is."""
+    """Pairs after the change: errors, lots, how long after it each is, and which way means move."""
 
     errors: Numbers
     lots: Counts
     since: Numbers
+    way: int
     rng: np.random.Generator
 
 
@@ -128,10 +129,10 @@ def _calibration(after: _After) -> Numbers:
 
 
 SCENARIOS: dict[str, Callable[[_After], Numbers]] = {
-    "abrupt 1 SD": lambda after: after.errors + 1.0,
-    "abrupt 0.5 SD": lambda after: after.errors + 0.5,
-    "gradual": lambda after: after.errors + np.minimum(after.since / 500, 1.0),
-    "one lot 1.5 SD": lambda after: after.errors + 1.5 * (after.lots == 0),
+    "abrupt 1 SD": lambda after: after.errors + after.way,
+    "abrupt 0.5 SD": lambda after: after.errors + after.way * 0.5,
+    "gradual": lambda after: after.errors + after.way * np.minimum(after.since / 500, 1.0),
+    "one lot 1.5 SD": lambda after: after.errors + after.way * 1.5 * (after.lots == 0),
     "spread x1.5": lambda after: after.errors * 1.5,
     "calibration": _calibration,
 }
@@ -161,7 +162,8 @@ def changed(name: str, setting: Setting, scenario: str, number: int) -> Stream:
     errors, runs = setting.draw(rng, change + DELAY_MAX)
     lots = _lots(rng, runs)
     since = np.arange(1.0, DELAY_MAX + 1)
-    after = _After(errors[change:], lots[change:], since, rng)
+    # Half of the streams each way: a detector of one side shall not be lucky.
+    after = _After(errors[change:], lots[change:], since, 1 if number % 2 else -1, rng)
     errors = np.concatenate((errors[:change], SCENARIOS[scenario](after)))
     return _stream(errors, runs, lots, change, setting.icc)
 

@@ -43,12 +43,15 @@ def test_a_change_moves_what_its_name_says() -> None:
     def after(scenario: str) -> Any:
         found = [changed("x", setting, scenario, number) for number in range(10)]
         errors = [np.asarray(stream.errors[stream.change :]) for stream in found]
-        return np.concatenate(errors)
+        return np.array(errors)
 
-    assert after("abrupt 1 SD").mean() == pytest.approx(1.0, abs=0.05)
+    down, up = after("abrupt 1 SD")[::2], after("abrupt 1 SD")[1::2]
+    assert (down.mean(), up.mean()) == pytest.approx((-1.0, 1.0), abs=0.05)
     assert after("spread x1.5").std() == pytest.approx(1.5, abs=0.05)
     assert after("calibration").std() == pytest.approx(2**0.5, abs=0.05)
-    assert after("one lot 1.5 SD").mean() == pytest.approx(1.5 / 4, abs=0.1)
+    lots = after("one lot 1.5 SD")
+    assert lots[1::2].mean() == pytest.approx(1.5 / 4, abs=0.1)
+    assert lots[::2].mean() == pytest.approx(-1.5 / 4, abs=0.1)
     for scenario in SCENARIOS:
         stream = changed("x", setting, scenario, 1)
         assert np.mean(stream.errors[: stream.change]) == pytest.approx(0.0, abs=0.25)

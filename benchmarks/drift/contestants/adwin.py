@@ -16,7 +16,7 @@ CONTESTANT = Contestant(
     "river",
     "delta",
     0.002,
-    1e-6,
+    1e-15,
     1.0,
     standardised,
     _alarms,

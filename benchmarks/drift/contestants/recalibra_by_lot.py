@@ -20,5 +20,5 @@ CONTESTANT = Contestant(
     as_it_is,
     _alarms,
     own_alerts=True,
-    note="it is told the reagent lot, which the others are not",
+    note="it is told the reagent lot, which the others are not; baselines of 50",
 )
