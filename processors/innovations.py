@@ -23,6 +23,9 @@ CLIP_SD = 3.5
 # it got none of so many results, for each run that is open.
 CLOSED_AFTER_RESULTS = 6
 OPEN_RUNS_MAX = 8
+# So many results wait together until as many more have come: a shift that is found late must not
+# be learnt meanwhile.
+WAITING_RESULTS = 100
 # Below it there is hardly a measure of how much runs differ.
 RUNS_MIN = 3
 
@@ -49,6 +52,7 @@ class InnovationsState(NamedTuple):
     """All that is needed to go on: moments of the baseline and of what waits, and open runs."""
 
     settled: RunMoments = RunMoments()
+    ripening: RunMoments = RunMoments()
     waiting: RunMoments = RunMoments()
     open_runs: tuple[OpenRun, ...] = ()
     taken: int = 0
@@ -72,7 +76,7 @@ class Innovations:
         self, state: InnovationsState | None = None, baseline_results: int = 50, given: int = 0
     ) -> None:
         found = state or InnovationsState()
-        self._settled, self._waiting = found.settled, found.waiting
+        self._settled, self._ripening, self._waiting = found[:3]
         self._open: dict[Run | None, OpenRun] = {each.run: each for each in found.open_runs}
         self._taken = found.taken
         # What the newest result of each open run made of it, and by which baseline.
@@ -164,22 +168,32 @@ class Innovations:
             self.settle()
 
     def settle(self) -> None:
-        """Take the runs that wait into the baseline."""
-        if self._waiting.runs:
-            self._settled = self._settled.merged(self._waiting)
-            self._waiting = RunMoments()
+        """Take the runs that have waited into the baseline; while learning, all at once."""
+        if self.baseline is not None:
+            if self._waiting.results < min(WAITING_RESULTS, self._settled.results):
+                return
+            ripe, self._ripening, self._waiting = self._ripening, self._waiting, RunMoments()
+        else:
+            ripe, self._waiting = self._ripening.merged(self._waiting), RunMoments()
+            self._ripening = RunMoments()
+        if ripe.runs:
+            self._settled = self._settled.merged(ripe)
             self._learn()
 
     def forget_waiting(self) -> None:
         """Leave the runs that wait, and those that are open, out of the baseline for good."""
-        self._waiting = RunMoments()
+        self._ripening = self._waiting = RunMoments()
         self._open.clear()
         self._told.clear()
 
     def state(self) -> InnovationsState:
         """Return all that is needed to go on."""
         return InnovationsState(
-            self._settled, self._waiting, tuple(self._open.values()), self._taken
+            self._settled,
+            self._ripening,
+            self._waiting,
+            tuple(self._open.values()),
+            self._taken,
         )
 
 
