@@ -6,7 +6,6 @@ Any failure ends the process: its supervisor starts it again, and nothing was sk
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from streams.lane_log import LaneAddress
 from streams.lane_store import LaneStore
 from streams.lane_task import LaneTask
 from streams.logs import tell_user
+from streams.process_end import EXIT_FAILED, EXIT_USER, end
 from streams.settings import Settings
 from streams.stage_watch import StageWatch
 from streams.store_memory import StoreMemory
@@ -39,8 +39,6 @@ log = logging.getLogger(__name__)
 
 # A worker that cannot hand over within this time is overtaken by the broker anyway.
 HAND_OVER_TIMEOUT_S = 8.0
-EXIT_FAILED = 1
-EXIT_USER = 2
 
 
 class StageFaustApp(faust.App):
@@ -282,5 +280,4 @@ class StageApp:
             tell_user(error)
         else:
             log.error("stage %s ends: %s", self.name, error, exc_info=error)
-        logging.shutdown()
-        os._exit(EXIT_USER if isinstance(error, UserError) else EXIT_FAILED)
+        end(EXIT_USER if isinstance(error, UserError) else EXIT_FAILED)

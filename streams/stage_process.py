@@ -9,11 +9,9 @@ when anything fails, and 2 when the settings must be mended first.
 import asyncio
 import gc
 import logging
-import os
 import sys
 import time
 from functools import partial
-from typing import NoReturn
 
 from processors.topology import TOPOLOGY, owned_inputs
 from schemas.errors import RecalibraError, SettingsError, UnavailableError, UserError
@@ -26,11 +24,12 @@ from streams.kafka_rights import check_stage_rights
 from streams.logs import set_up_logs, tell_user
 from streams.notify import STAGE as NOTIFY
 from streams.notify.process import run as run_notify
+from streams.process_end import EXIT_FAILED, EXIT_USER, end
 from streams.schema_ids import make_codec
 from streams.settings import Settings, load_settings
 from streams.shared_heaps import give_back_free_memory, share_heaps
 from streams.sink_stage import SinkProcessor
-from streams.stage_app import EXIT_FAILED, EXIT_USER, StageApp
+from streams.stage_app import StageApp
 from streams.worker_name import WorkerName
 
 log = logging.getLogger(__name__)
@@ -98,18 +97,6 @@ def _collect_seldom() -> None:
     """Look for cycles seldom: events hold none, and with Python's defaults it costs a quarter."""
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS_MIN, 20, 50)
-
-
-def end(code: int) -> NoReturn:
-    """End the process at once, with all that was logged and printed.
-
-    Python would first look for garbage among all that is at hand and then free it piece by piece,
-    which on a busy machine takes longer than a stage is given to stop.
-    """
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from schemas.errors import UserError
 from streams.last_words import last_words
 from streams.local.child import Child
+from streams.process_end import EXIT_USER
 
 # What no checkpoint holds is read again, so a stage that takes longer may be killed.
 STOP_GRACE_S = 2.5
@@ -17,7 +18,6 @@ RESTART_AFTER_S = 0.5
 RESTART_AFTER_MAX_S = 15.0
 # One that ran this long starts again at once if it ends.
 SETTLED_AFTER_S = 30.0
-EXIT_USER = 2
 FAILURES_MAX = 20
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from fault_points import MARKERS_VARIABLE, TRAP_VARIABLE, Markers, set_traps, trap_from
 
-from streams.stage_process import end, main
+from streams.process_end import end
+from streams.stage_process import main
 
 if __name__ == "__main__":
     # A stage that stands still is asked where it stands.

@@ -6,12 +6,12 @@ life, STUCK_WAYS the ways to take one after the other.
 
 import ctypes
 import os
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 from processors.join import Join
+from streams.process_end import end
 from streams.stage_app import StageApp
 from streams.stage_process import main
 
@@ -46,4 +46,4 @@ if __name__ == "__main__":
         Join.process = stuck_with_interpreter  # type: ignore[method-assign]
     elif way == "agent":
         StageApp._agent = dead_agent  # type: ignore[method-assign]
-    sys.exit(main())
+    end(main())

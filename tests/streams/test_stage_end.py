@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import atexit, logging, sys
 from logging.handlers import MemoryHandler
-from streams.stage_process import end
+from streams.process_end import end
 atexit.register(print, "torn down", flush=True)
 logging.getLogger().addHandler(MemoryHandler(100, target=logging.StreamHandler(sys.stdout)))
 logging.getLogger().error("logged")
