@@ -1,8 +1,8 @@
 """One change is one alert: what of the alarms of a detector counts, by one rule for all.
 
 An alarm opens an alert; while one is open further alarms are the same alert. It closes by the
-rule of the product's own (processors/alerts/keeper.py): a block of results agrees with the baseline
-again.
+product's own rule for changes of up to 1 SD (processors/alerts/recovery.py): a block of results
+agrees with the baseline again.
 """
 
 from collections.abc import Iterable, Iterator

@@ -7,11 +7,11 @@ open ──► acknowledged      a person has seen it; a graver severity opens i
 """
 
 from collections.abc import Collection
-from statistics import fmean
 from typing import NamedTuple
 
 from processors.alerts.evidence import Evidence, evidence
 from processors.alerts.news import ON, Context, Look, RuleWord
+from processors.alerts.recovery import RECOVERY_PAIRS, is_over
 from processors.alerts.rows import (
     ACKNOWLEDGED,
     MUTED,
@@ -37,9 +37,6 @@ from schemas.events import CONTEXT_FIELDS, Alert, AlertCommand
 # The first results after a change may point at the wrong factor: the cause is looked for again.
 CAUSE_LOOK_EVERY_PAIRS = 5
 CAUSE_PAIRS_MAX = 200
-# Blocks of so many scores do not overlap; their mean has a standard error of 0.14.
-RECOVERY_PAIRS = 50
-RECOVERY_SCORE_MAX = 0.25
 
 CHART = "chart"
 _RULE = "rule:"
@@ -77,10 +74,14 @@ class _Said(NamedTuple):
 
 
 class _Progress(NamedTuple):
-    """Pairs since the open alert was raised, and the scores of its latest block."""
+    """Pairs since the open alert was raised, and the scores of its latest block.
+
+    `effect` is the change at its largest, in baseline SD: once it is over, it seems to get smaller.
+    """
 
     pairs: int
     scores: list[float]
+    effect: float = 0.0
 
 
 _SAID, _PROGRESS = RecordLayout(_Said), RecordLayout(_Progress)
@@ -268,7 +269,7 @@ class AlertKeeper:
             seen = [*self._progress.scores, score]
             full = len(seen) == RECOVERY_PAIRS
             self._progress = self._progress._replace(scores=[] if full else seen)
-            if full and abs(fmean(seen)) <= RECOVERY_SCORE_MAX:
+            if full and is_over(seen, self._progress.effect):
                 why = f"The last {RECOVERY_PAIRS} results agree with the baseline again."
                 return self._released(CHART, why, context)
         pairs = self._progress.pairs + 1
@@ -292,6 +293,8 @@ class AlertKeeper:
         alert = self._said.found
         assert alert is not None
         self._find(with_evidence(alert, found))
+        effect = max(self._progress.effect, abs(found.effect.sd or 0.0))
+        self._progress = self._progress._replace(effect=effect)
         # One that stands gets no less grave: a plan alone can do that.
         before = self._said.holding.get(CHART, _Hold(INFO, "")).severity
         severity = graver(before, severity_of(found.effect.sd, found.share))

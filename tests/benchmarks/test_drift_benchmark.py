@@ -16,15 +16,15 @@ from benchmarks.drift.trial import opened
 from benchmarks.drift.tuning import tuned
 from benchmarks.poisson import rate_interval
 from processors import innovations
-from processors.alerts import keeper
+from processors.alerts import recovery
 from processors.limits.run_length import cusum_run_length
 
 OURS = [name for name, each in all_contestants().items() if not each.peer]
 
 
 def test_alerts_close_as_the_product_closes_them() -> None:
-    assert alerts.RECOVERY_PAIRS == keeper.RECOVERY_PAIRS
-    assert alerts.RECOVERY_SCORE_MAX == keeper.RECOVERY_SCORE_MAX
+    assert alerts.RECOVERY_PAIRS == recovery.RECOVERY_PAIRS
+    assert alerts.RECOVERY_SCORE_MAX == recovery.RECOVERY_SCORE_MAX
     assert alerts.CLIP_SD == innovations.CLIP_SD
 
 

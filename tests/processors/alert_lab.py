@@ -75,7 +75,7 @@ class AlertLab:
 
     def shift(self, size: float, lot: str = "L1", instrument: str = "I1") -> None:
         """Sixty results with an SD near one, then thirty that are off."""
-        errors = [(n * 7 % 11 - 5) / 3.3 for n in range(90)]
+        errors = [((n * 7 + 6) % 11 - 5) / 3.3 for n in range(90)]
         self.results = [result(n, errors[n], f"L{n % 3}", "I1") for n in range(60)]
         self.results += [result(n, errors[n] + size, lot, instrument) for n in range(60, 90)]
 

@@ -22,7 +22,7 @@ OPTIONS = Options(
     no_labels_after_days=3,
     rules=(Rule("off", metric="me", above=1.0, window="days:1", minimum_n=10),),
 )
-GOOD, BAD, GOOD_AGAIN = 80, 40, 130
+GOOD, BAD, GOOD_AGAIN = 170, 60, 170
 
 
 def changed(one: Pair, version: int, by: float, status: str = "paired") -> Pair:
@@ -109,7 +109,9 @@ def test_one_change_gives_one_open_and_one_recovery_whatever_is_corrected() -> N
         (first, *_), *_ = [[row for row in said if not row.is_status]]
         assert abs((first.since or 0) - GOOD * HOUR_US) <= 12 * HOUR_US
         status = [row.state for row in said if row.is_status]
-        assert status == ["learning", "healthy", "warning", "healthy"]
+        # Charts may stand half-way to their limits without being an alert.
+        assert status[:2] == ["learning", "healthy"] and status[-1] == "healthy"
+        assert "warning" in status and "learning" not in status[1:]
 
 
 def test_the_same_log_worked_off_twice_says_the_same() -> None:

@@ -4,7 +4,7 @@ import pytest
 from alert_lab import ABOUT, DAY_US, FOUND, AlertLab, alerts_only, states
 from scipy import stats
 
-from processors.alerts.keeper import RECOVERY_PAIRS
+from processors.alerts.recovery import RECOVERY_PAIRS
 from processors.label_coverage import Growth
 from processors.options import Options
 from schemas.events import CONTEXT_FIELDS

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from processors.alerts.keeper import RECOVERY_PAIRS
+from processors.alerts.recovery import RECOVERY_PAIRS
 from processors.monitor import Monitor
 from processors.options import DEFAULTS
 from processors.store import MemoryStore

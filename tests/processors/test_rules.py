@@ -8,7 +8,7 @@ import pytest
 from alert_lab import ABOUT, DAY_US, FOUND, WHOLE, AlertLab, alerts_only, states
 from scipy import stats
 
-from processors.alerts.keeper import RECOVERY_PAIRS
+from processors.alerts.recovery import RECOVERY_PAIRS
 from processors.alerts.period import finding, period_of, start_of
 from processors.alerts.rule import Rule, check_rules
 from processors.alerts.rule_watch import RuleWatch

@@ -155,16 +155,3 @@ def test_a_state_comes_back_and_forgets_what_is_removed(
         change(fresh, record, 1, store_fresh)
     # The sums of every day included: a day without pairs has no record.
     assert records_of(again, store_again) == records_of(fresh, store_fresh)
-
-
-def test_what_is_published_and_the_watch_come_back() -> None:
-    name, store = SeriesName("1", "reagent_batch", "L1"), MemoryStore()
-    state = SeriesState(b"net", name)
-    for number in range(70):
-        state.watch.update(number % 9 - 4.0, number)
-    state.published = {"all": frozenset({"rmse", "n"}), "last:50": frozenset({"n"})}
-    state.save(store)
-    again = SeriesState.load(b"net", name, store)
-    assert again.published == state.published
-    assert again.watch.reference == state.watch.reference
-    assert again.watch.detector_states() == state.watch.detector_states()
