@@ -8,8 +8,8 @@ import pytest
 from alert_lab import ABOUT, DAY_US, FOUND, WHOLE, AlertLab, alerts_only, states
 from scipy import stats
 
-from processors.alerts.recovery import RECOVERY_PAIRS
 from processors.alerts.period import finding, period_of, start_of
+from processors.alerts.recovery import RECOVERY_PAIRS
 from processors.alerts.rule import Rule, check_rules
 from processors.alerts.rule_watch import RuleWatch
 from processors.keys import SeriesKeys
