@@ -62,7 +62,7 @@ class Innovations:
     """Turns the results of one series into innovations.
 
     Runs that are closed wait until `settle` says that nothing is suspected of them; only then they
-    belong to the baseline. `given` results count for it though they are no part of it.
+    belong to the baseline.
 
     >>> series = Innovations(baseline_results=6)
     >>> for day in range(20):
@@ -72,22 +72,20 @@ class Innovations:
     (1.0, True)
     """
 
-    def __init__(
-        self, state: InnovationsState | None = None, baseline_results: int = 50, given: int = 0
-    ) -> None:
+    def __init__(self, state: InnovationsState | None = None, baseline_results: int = 50) -> None:
         found = state or InnovationsState()
         self._settled, self._ripening, self._waiting = found[:3]
         self._open: dict[Run | None, OpenRun] = {each.run: each for each in found.open_runs}
         self._taken = found.taken
         # What the newest result of each open run made of it, and by which baseline.
         self._told: dict[Run | None, tuple[Baseline, float, float]] = {}
-        self._baseline_results, self._given = baseline_results, given
+        self._baseline_results = baseline_results
         # What is expected of results; None while there are too few, or all are alike.
         self.baseline: Baseline | None = None
         self._learn()
 
     def _learn(self) -> None:
-        results = self._settled.results + self._given
+        results = self._settled.results
         if results >= self._baseline_results and self._settled.runs >= RUNS_MIN:
             found = self._settled.baseline()
             self.baseline = found if found is not None and found.sd > 0 else None
@@ -97,7 +95,7 @@ class Innovations:
         """A sentence of what is missing for a baseline, or None."""
         if self.baseline is not None:
             return None
-        results, runs = self._settled.results + self._given, self._settled.runs
+        results, runs = self._settled.results, self._settled.runs
         if results < self._baseline_results:
             return f"{results} of {self._baseline_results} results of closed runs are there"
         if runs < RUNS_MIN:

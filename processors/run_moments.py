@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 # What runs that do not differ may lend of the variance within runs, in degrees of freedom of the
 # variance between runs: without it few runs could say little, though results within them agree.
-LENT_MAX = 4.0
+LENT_MAX = 1.0
 
 
 class Precision(NamedTuple):
@@ -67,11 +67,13 @@ class Baseline(_Baseline):
     def _precision(self, results: int) -> Precision:
         share = 1 / results - 1 / self.run_size
         if share >= 0:
-            within = self.within * share
-            known = self.between * (1 + 1 / self.runs)
+            within, known = self.within * share, self.between
+        elif self.shared > 0:
+            within, known = self.within / results, self.shared
         else:
-            within = self.within / results
-            known = self.shared + self.between / self.runs
+            # Runs differ by less than results within them explain: longer ones by less still.
+            within, known = 0.0, self.between * self.run_size / results
+        known += self.between / self.runs
         variance = known + within
         unsure = known * known / self.between_freedom
         if self.within_freedom:
@@ -86,6 +88,11 @@ class Baseline(_Baseline):
         """The correlation of two results of one run, 0 to 1."""
         total = self.shared + self.within
         return self.shared / total if total > 0 else 0.0
+
+    @cached_property
+    def information(self) -> float:
+        """How many independent results would tell the mean as well as the baseline does."""
+        return self.sd * self.sd * self.runs / self.between if self.between > 0 else math.inf
 
     @cached_property
     def design_effect(self) -> float:

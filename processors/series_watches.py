@@ -89,7 +89,14 @@ def look(
             score,
         )
         scores[name] = seen.standing
-        changes += seen.changes
+        changes += [
+            change._replace(
+                false_alarms_per_year=options.false_alarms_per_model_year
+                * options.detectors[change.detector]
+                / len(looking)
+            )
+            for change in seen.changes
+        ]
         if name in looking:
             strength = max(seen.strength, strength or 0.0)
     return Looked(scores, changes, strength)

@@ -8,10 +8,12 @@ from processors.detectors import Change, Detector, Observation, State, all_detec
 from processors.innovations import Innovations, InnovationsState
 from processors.normal_scores import normal_score
 from processors.run_moments import Baseline
-from processors.runs import run_of
+from processors.runs import Run, run_of
 
 # Among fewer values a rank says too little.
 SCALE_MIN = 20
+# So many it has at most while there is no baseline yet.
+REFERENCE_MAX = 500
 # A run of which a chart thinks so much of its limit does not belong to the baseline yet.
 SUSPECTED_STRENGTH = 0.15
 
@@ -29,9 +31,10 @@ class Seen(NamedTuple):
 
 
 class WatchState(NamedTuple):
-    """All that is needed to go on."""
+    """All that is needed to go on; `first` are values with their runs before there is a scale."""
 
     innovations: InnovationsState = InnovationsState()
+    first: tuple[tuple[float, Run | None], ...] = ()
     on_whole: bool = False
     episode: int = 0
     strength: float = 0.0
@@ -69,9 +72,8 @@ class Watch:
         self.reference = reference or []
         self._whole = whole
         self._baseline_results = baseline_results
-        # The first values give the scale, and no baseline yet.
-        given = SCALE_MIN if whole else 0
-        self._innovations = Innovations(found.innovations, baseline_results, given)
+        self._innovations = Innovations(found.innovations, baseline_results)
+        self._first = found.first
         self.on_whole = found.on_whole
         self._fresh = state is None
         self._episode = found.episode
@@ -103,6 +105,13 @@ class Watch:
     def ready(self, whole: Baseline | None) -> bool:
         """Whether the next value can be judged; `whole` is the baseline of the model version."""
         return whole is not None if self.on_whole or self._fresh else self.baseline is not None
+
+    @property
+    def _needs_reference(self) -> bool:
+        """Ranks among values of one run say where that run was: several must be there."""
+        values = len(self.reference)
+        wanted = self._baseline_results if self.baseline is not None else REFERENCE_MAX
+        return values < max(wanted, self._baseline_results)
 
     def standing(self) -> dict[str, tuple[float | None, float]]:
         """Return the limit of each detector, None before its first look, and its strength."""
@@ -143,21 +152,34 @@ class Watch:
         if self._fresh:
             self._fresh = False
             self.on_whole = whole is not None
+        run = run_of(instrument, at)
         if self._whole:
             score = self.normal_score(value)
-            if len(self.reference) < self._baseline_results:
+            if self._needs_reference:
                 insort(self.reference, value)
         if score is None:
+            if self._whole:
+                self._learn_scale(value, run)
             return NOTHING
         innovations = self._innovations
-        new = innovations.take(score, run_of(instrument, at), whole if self.on_whole else None)
+        new = innovations.take(score, run, whole if self.on_whole else None)
         if new is None or rate is None:
             if not frozen:
                 innovations.settle()
             return NOTHING
-        baseline = innovations.baseline
-        effect = baseline.design_effect if self._whole and baseline is not None else 1.0
-        observation = Observation(value, new.score, new.gain, at, self.reference, effect)
+        baseline = whole if self.on_whole else innovations.baseline
+        assert baseline is not None
+        observation = Observation(
+            value,
+            new.score,
+            new.gain,
+            at,
+            self.reference,
+            baseline.design_effect,
+            baseline.information,
+            baseline.between_freedom,
+            baseline.between_freedom + baseline.within_freedom,
+        )
         changes: list[Change] = []
         self.strength = 0.0
         for detector, share in self._detectors.values():
@@ -169,9 +191,23 @@ class Watch:
             innovations.settle()
         return Seen(new.standing, self.strength, changes)
 
+    def _learn_scale(self, value: float, run: Run | None) -> None:
+        """Keep one of the first values; once they give a scale, learn from all of them."""
+        self._first = (*self._first, (value, run))
+        if len(self.reference) < SCALE_MIN:
+            return
+        for each, of_run in self._first:
+            self._innovations.take(normal_score(each, self.reference), of_run)
+        self._first = ()
+
     def state(self) -> WatchState:
         """Return all that is needed to go on, the reference excepted."""
         detectors = {name: detector.state() for name, (detector, _) in self._detectors.items()}
         return WatchState(
-            self._innovations.state(), self.on_whole, self._episode, self.strength, detectors
+            self._innovations.state(),
+            self._first,
+            self.on_whole,
+            self._episode,
+            self.strength,
+            detectors,
         )

@@ -6,6 +6,7 @@ gives its state as plain data and `Detector(state)` takes it back. Its limit fol
 of false alarms it is allowed.
 """
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -22,7 +23,10 @@ class Observation(NamedTuple):
     independent of the earlier ones; `gain` is by how much its mean moves when all values do by one
     SD, 0 to 1. `at` is measured_at in microseconds, None when not stated. `reference` are the first
     values of the series, ascending; `design_effect` is by how much runs inflate the variance of a
-    mean of values, 1 or more.
+    mean of values, 1 or more; `information` is how many independent results would tell
+    the baseline's mean as well as it is known, `freedom` the degrees of freedom of how much runs
+    differ, and `variance_freedom` those of how much results vary at all; infinite where nothing is
+    estimated.
     """
 
     value: float
@@ -31,6 +35,9 @@ class Observation(NamedTuple):
     at: int | None
     reference: Sequence[float]
     design_effect: float
+    information: float = math.inf
+    freedom: float = math.inf
+    variance_freedom: float = math.inf
 
 
 class Change(NamedTuple):

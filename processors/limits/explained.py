@@ -1,6 +1,7 @@
 """The limits of a model version's charts, and what they follow from."""
 
 from collections.abc import Sequence
+from statistics import fmean, stdev
 from typing import NamedTuple
 
 from processors.options import Options
@@ -15,9 +16,10 @@ class SeriesLimits(NamedTuple):
 
     `state` is learning, watched, or whole (all pairs are in the series, so the model version's own
     chart says the same); `missing` says what a learning one lacks. `own_baseline` is false where
-    the series came up later and is held against the model version. `limits` gives limit and
-    strength by detector. `pairs_to_see_1_sd` is about how many pairs a shift of the mean error by
-    one SD takes to be told, None while there is no limit.
+    the series came up later and is held against the model version. `mean` and `sd` are those of the
+    first errors of what it is held against, in the unit of the pairs, None for fewer than two.
+    `limits` gives limit and strength by detector. `pairs_to_see_1_sd` is about how many pairs a
+    shift of the mean error by one SD takes to be told, None while there is no limit.
     """
 
     name: SeriesName
@@ -26,6 +28,8 @@ class SeriesLimits(NamedTuple):
     pairs: int
     own_baseline: bool
     baseline: Baseline | None
+    mean: float | None
+    sd: float | None
     limits: dict[str, tuple[float | None, float]]
     pairs_to_see_1_sd: float | None
 
@@ -35,6 +39,7 @@ class _Held:
 
     def __init__(self, name: SeriesName, options: Options) -> None:
         self.n = 0
+        self.first_errors: list[float] = []
         whole = name.field is None
         self.watch = Watch(
             options.detectors, baseline_results=options.baseline_results, whole=whole
@@ -48,7 +53,7 @@ def explained(records: Sequence[Scored], options: Options) -> list[SeriesLimits]
     >>> def at(i): return Scored("1", i * day, (None,) * 4, float(i % 5), 0.0, None, None, None)
     >>> (found,) = explained([at(i) for i in range(300)], Options())
     >>> found.state, found.pairs, round(found.limits["cusum"][0], 1), found.pairs_to_see_1_sd < 30
-    ('watched', 300, 9.5, True)
+    ('watched', 300, 9.4, True)
     """
     held: dict[SeriesName, _Held] = {}
     for record in records:
@@ -56,6 +61,8 @@ def explained(records: Sequence[Scored], options: Options) -> list[SeriesLimits]
         for name in series_of(record):
             own[name] = held.setdefault(name, _Held(name, options))
             own[name].n += 1
+            if record.error is not None and own[name].n <= options.baseline_results:
+                own[name].first_errors.append(record.error)
         look(own, record, False, 0, options)
     whole = next((each for name, each in held.items() if name.field is None), None)
     return [] if whole is None else [_of(name, each, whole) for name, each in held.items()]
@@ -66,6 +73,8 @@ def _of(name: SeriesName, held: _Held, whole: _Held) -> SeriesLimits:
     on_whole = watch.on_whole
     baseline = whole.watch.baseline if on_whole else watch.baseline
     missing = whole.watch.missing if on_whole else watch.missing
+    errors = whole.first_errors if on_whole else held.first_errors
+    enough = len(errors) >= 2
     state = "watched" if missing is None else "learning"
     if held is not whole and held.n == whole.n:
         state = "whole"
@@ -78,6 +87,8 @@ def _of(name: SeriesName, held: _Held, whole: _Held) -> SeriesLimits:
         pairs=held.n,
         own_baseline=not on_whole,
         baseline=baseline,
+        mean=fmean(errors) if enough else None,
+        sd=stdev(errors) if enough else None,
         limits=limits,
         pairs_to_see_1_sd=None if cusum is None or baseline is None else _pairs(cusum, baseline),
     )

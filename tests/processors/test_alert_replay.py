@@ -22,7 +22,7 @@ OPTIONS = Options(
     no_labels_after_days=3,
     rules=(Rule("off", metric="me", above=1.0, window="days:1", minimum_n=10),),
 )
-GOOD, BAD, GOOD_AGAIN = 170, 60, 170
+GOOD, BAD, GOOD_AGAIN = 240, 60, 170
 
 
 def changed(one: Pair, version: int, by: float, status: str = "paired") -> Pair:

@@ -63,8 +63,9 @@ def test_a_watch_learns_until_runs_of_its_results_are_closed() -> None:
         assert (seen[-1] == NOTHING) == (watch.baseline is None) == (watch.missing is not None)
         assert not ready or seen[-1] != NOTHING
     learned = seen.index(next(each for each in seen if each != NOTHING))
-    assert 50 <= learned <= 70
-    assert watch.reference == sorted(results(1, 120)[:50])
+    assert 50 <= learned <= 75
+    # What comes while there is no baseline is the reference.
+    assert watch.reference == sorted(results(1, 120)[: learned + 1])
     standing = seen[-1].standing
     assert standing is not None and watch.baseline is not None
     last = normal_score(results(1, 120)[-1], watch.reference)
@@ -123,9 +124,9 @@ def test_a_series_that_began_before_the_whole_has_its_own_baseline() -> None:
 
 def test_only_the_whole_keeps_a_reference_and_all_detectors() -> None:
     whole, part = Watch(ALL), Watch(ALL, whole=False)
-    shown(whole, results(5, 70))
-    shown(part, results(5, 70))
-    assert len(whole.reference) == 50 and part.reference == []
+    shown(whole, results(5, 90))
+    shown(part, results(5, 90))
+    assert 50 <= len(whole.reference) < 75 and part.reference == []
     assert set(whole.state().detectors) == set(ALL)
     each = {name for name in ALL if all_detectors()[name].EACH_SERIES}
     assert set(part.state().detectors) == each
@@ -133,12 +134,19 @@ def test_only_the_whole_keeps_a_reference_and_all_detectors() -> None:
 
 
 def test_the_reference_is_the_first_values_in_order() -> None:
-    watch, expected = Watch({"cusum": 1.0}, baseline_results=7), list[float]()
-    for value in (3.0, 1.0, 2.0, 2.0, -1.0, 8.0, 0.0, 99.0):
+    watch, expected = Watch({"cusum": 1.0}, baseline_results=30), list[float]()
+    values = [3.0, 1.0, 2.0, 2.0, -1.0, 8.0, 0.0, 99.0]
+    for value in values * 5:
         watch.update(value, None, None, RATE)
-        if len(expected) < 7:
+        if len(expected) < 30:
             insort(expected, value)
     assert watch.reference == expected
+
+
+def test_a_reference_of_one_run_is_none() -> None:
+    watch = Watch({"cusum": 1.0}, baseline_results=20)
+    shown(watch, results(2, 40), 0)
+    assert watch.baseline is None and len(watch.reference) == 40
 
 
 def test_while_frozen_nothing_joins_the_baseline() -> None:

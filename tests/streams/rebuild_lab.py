@@ -191,8 +191,8 @@ def _of_join(key: bytes, value: bytes, records: JoinRecords, store: LaneStore) -
 
 def _of_monitor(key: bytes, value: bytes) -> object:
     if key.startswith(b"a"):
-        opened, alert, own_reference = msgspec.msgpack.decode(value)
-        return opened, alert and [alert[0], *alert[2:]], own_reference
+        opened, alert, found, *rest = msgspec.msgpack.decode(value)
+        return opened, *(row and [row[0], *row[2:]] for row in (alert, found)), rest
     if not key.startswith(b"s"):
         return value
     changed, _sequence, *rest = msgspec.msgpack.decode(value[2:])

@@ -194,7 +194,9 @@ def test_a_topic_that_may_not_be_written_or_seen(secured: SecureBroker) -> None:
 
 def test_a_user_without_rights(secured: SecureBroker) -> None:
     kafka = secured.kafka(topic_prefix="forbidden")
-    with pytest.raises(UserError, match=r"does not see topic forbidden\.alerts .*may not create"):
+    with pytest.raises(
+        UserError, match=r"does not see topic forbidden\.alert-commands .*may not create"
+    ):
         ensure_topics(kafka)
     with pytest.raises(UserError, match="may not describe topic forbidden"):
         check_stage_rights(kafka, ["join"])
