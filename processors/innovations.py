@@ -25,7 +25,7 @@ CLOSED_AFTER_RESULTS = 6
 OPEN_RUNS_MAX = 8
 # So many results wait together until as many more have come: a shift that is found late must not
 # be learnt meanwhile.
-WAITING_RESULTS = 100
+WAITING_RESULTS = 50
 # Below it there is hardly a measure of how much runs differ.
 RUNS_MIN = 3
 

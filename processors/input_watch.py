@@ -21,6 +21,7 @@ from schemas.errors import InvalidValueError
 # Predictions, outcomes and 100 features; further inputs are not watched.
 INPUTS_MAX = 102
 P_VALUE_MAX = 0.5
+REFERENCE_VALUES, WINDOW_VALUES = 200, 50
 
 
 class InputDrift(NamedTuple):
@@ -39,9 +40,9 @@ class InputDrift(NamedTuple):
 
 
 class Look(NamedTuple):
-    """One look: how many inputs had a full window, and which of them drift."""
+    """One look: adjusted p-values of the inputs with a full window, and which of them drift."""
 
-    tested: int
+    p_values: Mapping[str, float]
     drifts: tuple[InputDrift, ...]
 
 
@@ -70,8 +71,8 @@ class InputWatch:
         self,
         head: InputsHead | None = None,
         states: Mapping[str, InputState] | None = None,
-        reference_values: int = 200,
-        window_values: int = 50,
+        reference_values: int = REFERENCE_VALUES,
+        window_values: int = WINDOW_VALUES,
     ) -> None:
         self._results, self.unwatched = head or InputsHead()
         self._reference_values, self._window_values = reference_values, window_values
@@ -131,7 +132,7 @@ class InputWatch:
             and (found := sample.compare()).p_value is not None
         }
         if not tested:
-            return Look(0, ())
+            return Look({}, ())
         from scipy.stats import false_discovery_control  # slow to import
 
         adjusted = false_discovery_control(list(tested.values()))
@@ -144,7 +145,7 @@ class InputWatch:
                     InputDrift(name, sample.since, p_value, corrected, sample.direction())
                 )
             sample.close(drifts_now)
-        return Look(len(tested), tuple(drifts))
+        return Look(dict(zip(tested, adjusted.tolist(), strict=True)), tuple(drifts))
 
     def head(self) -> InputsHead:
         """Return what belongs to no single input."""

@@ -14,7 +14,7 @@ PAIR, SERIES, ROW, PENDING, ALERT = b"x", b"s", b"w", b"d", b"a"
 DAY, REFERENCE, PUBLISHED, PROGRESS = b"y", b"r", b"m", b"g"
 COVERAGE, COVERAGE_TOLD, COVERAGE_PENDING = b"c", b"t", b"u"
 LABELS, ORDER, RULE = b"l", b"o", b"q"
-CONTROL, DOMAIN = b"k", b"n"
+CONTROL, DOMAIN, INPUT = b"k", b"n", b"h"
 PAIR_ID_BYTES = 16
 _TIME_BIAS = 2**63
 _DAY_BIAS = 2**31
@@ -142,6 +142,16 @@ def control_prefix(subject: bytes, model_version: str, molecule_id: str) -> byte
 def domain_key(subject: bytes, model_version: str) -> bytes:
     """Return the key of a model version's applicability domain."""
     return DOMAIN + subject + b"\0" + model_version.encode()
+
+
+def inputs_key(subject: bytes, model_version: str) -> bytes:
+    """Return the key of what is known of a model version's inputs; those of each begin with it."""
+    return INPUT + subject + b"\0" + model_version.encode() + b"\0"
+
+
+def input_key(subject: bytes, model_version: str, kind: bytes, name: str) -> bytes:
+    """Return the key of one kind of record, one byte, of one input."""
+    return inputs_key(subject, model_version) + kind + name.encode()
 
 
 def time_of(row_key: bytes) -> int | None:

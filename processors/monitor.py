@@ -4,7 +4,7 @@ Metrics are functions of the set of pairs; detectors and alerts are functions of
 order. Series states are kept at hand between checkpoints and written to the store by `flush`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -17,6 +17,8 @@ from processors.assay.mean_shift import ControlResults
 from processors.controls import Controls
 from processors.detectors import all_detectors
 from processors.domains import Domains
+from processors.input_watch import WINDOW_VALUES
+from processors.inputs import Inputs
 from processors.keys import SeriesId
 from processors.label_coverage import LabelCoverage
 from processors.metrics import all_metrics
@@ -71,6 +73,7 @@ class Monitor:
         self._alerts = Alerts(options)
         self._controls = Controls(options.controls)
         self._domains = Domains()
+        self._inputs = Inputs()
 
     def prepare(self, events: Sequence[Event], store: Store) -> None:
         """Do nothing: what pairs need is at hand, or is read once for many."""
@@ -129,9 +132,12 @@ class Monitor:
             state.add(compared, terms, new.at, sequence, store)
         here = self._here(sequence, store)
         said += self._alerts.counted(about, states, new.at, here)
+        told: list[Metric] = []
         if known is None:
             said += self._look(about, new, states, here)
-        return [*last_words(said)]
+            told, rules_said = self._drifts(about, new, prediction.features, here)
+            said += rules_said
+        return [*last_words(said), *told]
 
     def _control(
         self, new: Scored | None, old: Scored | None, about: Subject, pair_id: bytes, store: Store
@@ -144,6 +150,25 @@ class Monitor:
         if new is not None:
             self._controls.keep(about.lane_key, about.assay_id, new, pair_id, store)
             store.put(own_key, new.to_bytes())
+
+    def _drifts(
+        self, about: Subject, record: Scored, features: Mapping[str, float | str], here: Here
+    ) -> tuple[list[Metric], list[Alert]]:
+        """Show a pair to the watch of its model version's inputs; return what is told of them."""
+        rate = self._options.false_alarms_per_pair
+        look = self._inputs.take(record, about, features, rate, here.store)
+        if look is None:
+            return [], []
+        series = about.model_id, about.model_version, about.assay_id, None, None
+        window, at = f"last:{WINDOW_VALUES}", record.at
+        told = [
+            Metric(
+                *series, window, f"drift:{name}", p, None, None, WINDOW_VALUES, at, here.sequence
+            )
+            for name, p in look.p_values.items()
+        ]
+        drifting = self._inputs.drifting_features(about, here.store)
+        return told, self._alerts.drifting(about, drifting, record.at, here)
 
     def _remove(
         self, old: Scored, about: Subject, pair_id: bytes, sequence: int, store: Store
@@ -163,6 +188,8 @@ class Monitor:
     def _command(self, command: AlertCommand, here: Here) -> list[Event]:
         said, anew = self._alerts.command(command, here)
         for about in anew:
+            if command.segment_field is None:
+                self._inputs.relearn(about, here.store)
             for series in self._series.of(about.lane_key, about.model_version, here.store):
                 segment = (series.name.field, series.name.value)
                 if command.segment_field is None or names_level(command, [segment]):
@@ -198,6 +225,7 @@ class Monitor:
         published += self._coverage.flush(store, quiet)
         self._alerts.save(store)
         self._domains.save(store)
+        self._inputs.save(store)
         return published
 
     def _tell(self, series: SeriesId, in_full: bool, published: list[Event], store: Store) -> int:

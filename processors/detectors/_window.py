@@ -11,6 +11,9 @@ from processors.detectors import Change, Observation, State
 from processors.two_sample import Comparison
 
 WINDOW_PAIRS = 50
+# By how much runs inflate a variance, fewer cannot tell: of baselines of three runs the tests spent
+# 2.5 times what they may.
+FREEDOM_MIN = 10.0
 # No rate is so high that less than this would be no change.
 P_VALUE_MAX = 0.5
 
@@ -47,6 +50,9 @@ class WindowDetector:
             self._since = observation.at
         self._values.append(observation.value)
         if len(self._values) < WINDOW_PAIRS:
+            return None
+        if observation.freedom < FREEDOM_MIN:
+            self._values = []
             return None
         found = self._compare(observation.reference, self._values, observation.design_effect)
         since, self._values = self._since, []

@@ -51,12 +51,12 @@ def rows(seed: int, number: int, moved_from: int = 10**9) -> Iterator[Inputs]:
 
 def test_drifts_are_found_and_told_with_their_direction() -> None:
     watch = InputWatch()
-    assert [look.tested for look in shown(watch, list(rows(1, 200)))] == [0] * 4
+    assert [len(look.p_values) for look in shown(watch, list(rows(1, 200)))] == [0] * 4
     assert watch.learning == {"feature:mass"}
     quiet = shown(watch, list(rows(2, 300)), 200)
     assert not any(look.drifts for look in quiet) and not watch.drifting
     # Those with values missing have their full window one look later.
-    assert {look.tested for look in quiet} == {6, 7}
+    assert {len(look.p_values) for look in quiet} == {6, 7}
     drifts = {
         drift.name: drift
         for look in shown(watch, list(rows(3, 200, 0)), 500)
@@ -102,7 +102,7 @@ def test_without_a_drift_looks_keep_to_their_rate(icc: float) -> None:
             ],
             rate=rate,
         )
-        looks += sum(look.tested > 0 for look in found)
+        looks += sum(len(look.p_values) > 0 for look in found)
         false += sum(bool(look.drifts) for look in found)
     # One look in 20 may be wrong: 12 of 240, and three standard deviations.
     assert looks == 240
@@ -174,7 +174,7 @@ def test_too_few_runs_are_learned_from_and_not_tested() -> None:
     looks = [
         watch.update({"a": index % 9.0}, ("", index // 100), index, 1e-3) for index in range(300)
     ]
-    tested = [look.tested for look in looks if look is not None]
+    tested = [len(look.p_values) for look in looks if look is not None]
     # The reference and the two windows after it are three runs, or parts of runs.
     assert tested == [0, 0, 0, 1, 1, 1]
 

@@ -56,7 +56,7 @@ def bytes_per_pair(pairs: int) -> float:
         written = store.written()
         # That a chart came near its limit, or left it, is told once.
         kinds = {key[:1] for key in written} - {keys.ALERT}
-        assert kinds == {keys.PAIR, keys.ROW, keys.DAY, keys.SERIES}
+        assert kinds == {keys.PAIR, keys.ROW, keys.DAY, keys.SERIES, keys.INPUT}
         total += sum(len(key) + len(value) for key, value in written.items())
     return total / 20
 
