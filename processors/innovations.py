@@ -4,7 +4,7 @@ A result is held against the results of earlier runs. Of its run the mean so far
 variance the baseline tells, and of that what is new since the result before: while nothing changes
 the innovations are independent and standard normal, whatever the baseline's size and however much
 results of a run have in common. Each comes with its gain: by how much its mean would move if all
-results did by one SD, 1 for the first of a run and less for each that follows.
+results did by one SD, about 1 for the first of a run and less for each that follows.
 
 References: D. M. Hawkins (1987), Self-starting CUSUM charts, The Statistician 36, 299-316;
 D. L. Wallace (1959), Annals of Mathematical Statistics 30, 1121-1130 (t to normal); P. J. Huber
@@ -68,8 +68,8 @@ class Innovations:
     >>> for day in range(20):
     ...     told = [series.take(value, ("", day)) for value in (1.0 + day % 2, 2.0, 3.0)]
     ...     series.settle()
-    >>> found = series.take(2.1, ("", 20)); round(found.gain, 1), abs(found.score) < 1
-    (1.0, True)
+    >>> found = series.take(2.1, ("", 20)); round(found.gain), abs(found.score) < 1
+    (1, True)
     """
 
     def __init__(self, state: InnovationsState | None = None, baseline_results: int = 50) -> None:

@@ -21,10 +21,10 @@ class Observation(NamedTuple):
 
     `value` is in the unit of the pair. While nothing changes `score` is standard normal and
     independent of the earlier ones; `gain` is by how much its mean moves when all values do by one
-    SD, 0 to 1. `at` is measured_at in microseconds, None when not stated. `reference` are the first
-    values of the series, ascending; `design_effect` is by how much runs inflate the variance of a
-    mean of values, 1 or more; `information` is how many independent results would tell
-    the baseline's mean as well as it is known, `freedom` the degrees of freedom of how much runs
+    SD, 0 to about 1. `at` is measured_at in microseconds, None when not stated. `reference` are the
+    first values of the series, ascending; `design_effect` is by how much runs inflate the variance
+    of a mean of values, 1 or more; `information` is how many independent results would tell the
+    baseline's mean as well as it is known, `freedom` the degrees of freedom of how much runs
     differ, and `variance_freedom` those of how much results vary at all; infinite where nothing is
     estimated.
     """

@@ -100,6 +100,7 @@ records = st.builds(
     *[st.none() | text] * 2,
     st.none() | st.floats(0, 1),
     text,
+    st.none() | st.floats(0, 1),
 )
 
 
