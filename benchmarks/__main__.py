@@ -16,6 +16,7 @@ from rich.console import Console
 from benchmarks import report
 from benchmarks.bench import BENCHMARKS, Bench, decode_us, engines_of
 from benchmarks.measure import Result
+from benchmarks.monitor_cost import monitor_cost
 from schemas.errors import RecalibraError
 from streams.stopping import until_stopped
 
@@ -115,13 +116,13 @@ def main(
         with until_stopped(tidy), Progress() as progress:
             bench = Bench(folder, count, seed, progress.say, progress.done, workers)
             results = bench.run(wanted)
-            cost_us = decode_us(seed)
+            cost_us, monitor_us = decode_us(seed), monitor_cost(seed)
             finished = True
     except RecalibraError as error:
         raise click.ClickException(str(error)) from error
     if not finished:
         sys.exit(130)
-    found = report.as_json(results, seed, cost_us, datetime.now(UTC))
+    found = report.as_json(results, seed, cost_us, monitor_us, datetime.now(UTC))
     if not wanted and workers == 1:
         report.write(found)
     if as_json:
@@ -130,7 +131,7 @@ def main(
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, COLUMNS_MIN)
-    report.show(results, cost_us, console)
+    report.show(results, cost_us, monitor_us, console)
     click.echo(f"{count:,} events, seed {seed}, {time.monotonic() - begun:.0f} s in all")
 
 

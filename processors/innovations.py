@@ -77,6 +77,8 @@ class Innovations:
         self._settled, self._ripening, self._waiting = found[:3]
         self._open: dict[Run | None, OpenRun] = {each.run: each for each in found.open_runs}
         self._taken = found.taken
+        # Before so many results no open run can be idle.
+        self._idle_after = 0
         # What the newest result of each open run made of it, and by which baseline.
         self._told: dict[Run | None, tuple[Baseline, float, float]] = {}
         self._baseline_results = baseline_results
@@ -112,7 +114,8 @@ class Innovations:
         # Reinserted below, so that the run that waits longest stands first.
         before = self._open.pop(run, None)
         self._taken += 1
-        self._close_idle()
+        if self._taken > self._idle_after or len(self._open) >= OPEN_RUNS_MAX:
+            self._close_idle()
         baseline = against or self.baseline
         standing = 0.0
         if baseline is not None:
@@ -153,13 +156,16 @@ class Innovations:
     def _close_idle(self) -> None:
         while self._open:
             run, waits = next(iter(self._open.items()))
-            idle = self._taken - waits.last > CLOSED_AFTER_RESULTS * (len(self._open) + 1)
-            if not idle and len(self._open) < OPEN_RUNS_MAX:
+            # The run of the result at hand is open, too.
+            idle_after = waits.last + CLOSED_AFTER_RESULTS * (len(self._open) + 1)
+            if self._taken <= idle_after and len(self._open) < OPEN_RUNS_MAX:
+                self._idle_after = idle_after
                 return
             self._close(run)
 
     def _close(self, run: Run | None) -> None:
         closed = self._open.pop(run)
+        self._idle_after = 0
         self._told.pop(run, None)
         self._waiting = self._waiting.with_run(closed.results, closed.mean, closed.squares)
         if self.baseline is None:
@@ -182,6 +188,7 @@ class Innovations:
         """Leave the runs that wait, and those that are open, out of the baseline for good."""
         self._ripening = self._waiting = RunMoments()
         self._open.clear()
+        self._idle_after = 0
         self._told.clear()
 
     def state(self) -> InnovationsState:
@@ -197,7 +204,7 @@ class Innovations:
 
 def _evidence(baseline: Baseline, run: OpenRun) -> tuple[float, float]:
     """Return the gain of a run's mean so far, and that times the mean's normal score."""
-    error, freedom, gain = baseline.precision(run.results)
+    error, freedom, gain, scale = baseline.precision(run.results)
     t = (run.mean - baseline.mean) / error
-    z = math.sqrt(freedom * math.log1p(t * t / freedom)) * (8 * freedom + 1) / (8 * freedom + 3)
-    return gain, gain * z if t >= 0 else -gain * z
+    z = gain * scale * math.sqrt(freedom * math.log1p(t * t / freedom))
+    return gain, z if t >= 0 else -z

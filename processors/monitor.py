@@ -15,7 +15,7 @@ from processors.alerts.orders import names_level
 from processors.alerts.subject import Here, Subject, last_words
 from processors.assay.mean_shift import ControlResults
 from processors.controls import Controls
-from processors.detectors import all_detectors
+from processors.detectors import detector_file
 from processors.domains import Domains
 from processors.input_watch import WINDOW_VALUES
 from processors.inputs import Inputs
@@ -67,7 +67,8 @@ class Monitor:
         self.working = False
         # Imported now and not while the first events wait.
         all_metrics()
-        all_detectors()
+        for name in options.detectors:
+            detector_file(name)
         self._series = SeriesAtHand(options)
         self._coverage = LabelCoverage()
         self._alerts = Alerts(options)

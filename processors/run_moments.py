@@ -20,11 +20,13 @@ class Precision(NamedTuple):
 
     `error` is the standard error of its distance from the baseline's mean and `freedom` its degrees
     of freedom; `gain` is by how many standard errors it moves when all results do by one SD.
+    `scale` is the factor of a normal score with that freedom (D. L. Wallace, 1959).
     """
 
     error: float
     freedom: float
     gain: float
+    scale: float
 
 
 class _Baseline(NamedTuple):
@@ -79,9 +81,10 @@ class Baseline(_Baseline):
         if self.within_freedom:
             unsure += within * within / self.within_freedom
         if unsure <= 0:
-            return Precision(self.sd, 1.0, 0.0)
+            return Precision(self.sd, 1.0, 0.0, 0.0)
         error = math.sqrt(variance)
-        return Precision(error, variance * variance / unsure, self.sd / error)
+        freedom = variance * variance / unsure
+        return Precision(error, freedom, self.sd / error, (8 * freedom + 1) / (8 * freedom + 3))
 
     @property
     def intraclass_correlation(self) -> float:

@@ -63,40 +63,28 @@ def look(
     error = record.error
     if error is None:
         return NOT_LOOKED
-    whole_name, *_ = series
-    whole = series[whole_name].watch.baseline
-    score = series[whole_name].watch.normal_score(error)
-    pairs = series[whole_name].n
+    first = next(iter(series.values()))
+    whole, pairs, score = first.watch.baseline, first.n, first.watch.normal_score(error)
     # A series of all pairs says what the whole says; to look twice would spend twice.
-    looking = {
-        name
-        for name, each in series.items()
-        if each.watch.ready(whole) and (name is whole_name or each.n < pairs)
-    }
-    rate = options.false_alarms_per_pair / max(len(looking), 1)
+    looking = [
+        each.watch.ready(whole) and (each is first or each.n < pairs) for each in series.values()
+    ]
+    count = sum(looking)
+    rate = options.false_alarms_per_pair / max(count, 1)
+    at, instrument = record.at, record.context[INSTRUMENT]
     scores: dict[SeriesName, float | None] = {}
     changes: list[Change] = []
     strength = None
-    for name, each in series.items():
-        seen = each.watch.update(
-            error,
-            record.context[INSTRUMENT],
-            record.at,
-            rate if name in looking else None,
-            None if name is whole_name else whole,
-            frozen,
-            episode,
-            score,
-        )
+    for (name, each), looks in zip(series.items(), looking, strict=True):
+        own_rate, above = rate if looks else None, None if each is first else whole
+        seen = each.watch.update(error, instrument, at, own_rate, above, frozen, episode, score)
         scores[name] = seen.standing
-        changes += [
-            change._replace(
-                false_alarms_per_year=options.false_alarms_per_model_year
-                * options.detectors[change.detector]
-                / len(looking)
-            )
-            for change in seen.changes
-        ]
-        if name in looking:
-            strength = max(seen.strength, strength or 0.0)
+        if seen.changes:
+            spent = options.false_alarms_per_model_year / count
+            changes += [
+                change._replace(false_alarms_per_year=spent * options.detectors[change.detector])
+                for change in seen.changes
+            ]
+        if looks and (strength is None or seen.strength > strength):
+            strength = seen.strength
     return Looked(scores, changes, strength)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
-from sortedcontainers import SortedDict
+from sortedcontainers import SortedList
 
 
 class Store(Protocol):
@@ -53,28 +53,49 @@ class MemoryStore:
     """
 
     def __init__(self) -> None:
-        self._items: SortedDict[bytes, bytes] = SortedDict()
+        self._items: dict[bytes, bytes] = {}
+        # Brought into order by a scan only: most keys are written far more often than scanned.
+        self._keys: SortedList[bytes] = SortedList()
+        self._new: set[bytes] = set()
+        self._gone: set[bytes] = set()
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, or None."""
-        value: bytes | None = self._items.get(key)
-        return value
+        return self._items.get(key)
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set the value of `key`."""
+        if key not in self._items:
+            if key in self._gone:
+                self._gone.remove(key)
+            else:
+                self._new.add(key)
         self._items[key] = value
 
     def delete(self, key: bytes) -> None:
         """Remove `key` if it is there."""
-        self._items.pop(key, None)
+        if self._items.pop(key, None) is None:
+            return
+        if key in self._new:
+            self._new.remove(key)
+        else:
+            self._gone.add(key)
+
+    def _in_order(self) -> "SortedList[bytes]":
+        for key in self._gone:
+            self._keys.remove(key)
+        self._keys.update(self._new)
+        self._gone.clear()
+        self._new.clear()
+        return self._keys
 
     def scan(
         self, prefix: bytes, *, start: bytes = b"", reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
         """Yield the pairs whose key starts with `prefix`, in the order of their keys."""
         end = after_prefix(prefix) or None
-        keys = self._items.irange(max(prefix, start), end, inclusive=(True, False), reverse=reverse)
-        for key in keys:
+        first = max(prefix, start)
+        for key in self._in_order().irange(first, end, inclusive=(True, False), reverse=reverse):
             yield key, self._items[key]
 
     def scan_each(self, prefixes: Sequence[bytes], limit: int) -> list[list[tuple[bytes, bytes]]]:

@@ -4,7 +4,7 @@ from bisect import insort
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from processors.detectors import Change, Detector, Observation, State, all_detectors
+from processors.detectors import Change, Detector, Observation, State, detector_file
 from processors.innovations import Innovations, InnovationsState
 from processors.normal_scores import normal_score
 from processors.run_moments import Baseline
@@ -83,11 +83,10 @@ class Watch:
         self._start(found.detectors)
 
     def _start(self, states: Mapping[str, State]) -> None:
-        known = all_detectors()
         self._detectors = {
-            name: (known[name].Detector(states.get(name)), share)
+            name: (detector_file(name).Detector(states.get(name)), share)
             for name, share in self._shares.items()
-            if self._whole or known[name].EACH_SERIES
+            if self._whole or detector_file(name).EACH_SERIES
         }
 
     @property

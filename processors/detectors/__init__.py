@@ -89,10 +89,19 @@ def detector_names() -> list[str]:
 
 
 @cache
+def detector_file(name: str) -> DetectorFile:
+    """Return one detector file; only that is imported, since some libraries are slow to.
+
+    >>> detector_file("cusum").EACH_SERIES
+    True
+    """
+    return import_module(f"{__name__}.{name}")
+
+
 def all_detectors() -> dict[str, DetectorFile]:
     """Return every detector file of this folder by its name.
 
     >>> {"cusum", "kolmogorov_smirnov", "spread"} <= all_detectors().keys()
     True
     """
-    return {name: import_module(f"{__name__}.{name}") for name in detector_names()}
+    return {name: detector_file(name) for name in detector_names()}

@@ -47,17 +47,19 @@ class _Side:
         self.total = self.information = 0.0
         self.since: int | None = None
 
-    def take(self, ratio: float, information: float, at: int | None) -> None:
-        if self.total == 0.0:
-            self.since, self.information = at, 0.0
-        self.total = max(0.0, self.total + ratio)
-        self.information += information
-
-    def evidence(self, seen: Observation) -> float:
-        """Return what the sum counts for, held against a baseline that is not quite known."""
-        if self.total == 0.0:
+    def take(self, ratio: float, own: float, seen: Observation) -> float:
+        """Take a log-likelihood ratio with its information; return what the sum counts for."""
+        total = self.total
+        if total == 0.0:
+            if ratio <= 0.0:
+                return 0.0
+            self.since, self.information = seen.at, 0.0
+        total = self.total = total + ratio
+        if total <= 0.0:
+            self.total = 0.0
             return 0.0
-        evidence = self.total / (1 + self.information / seen.information)
+        information = self.information = self.information + own
+        evidence = total / (1.0 + information / seen.information)
         if seen.freedom == math.inf:
             return evidence
         half = SUM_PER_FREEDOM * seen.freedom / 2
@@ -89,14 +91,13 @@ class Detector:
 
     def update(self, observation: Observation, rate: float) -> Change | None:
         """Take one observation; after a change both sums start afresh."""
-        moved = observation.gain * observation.score
-        information = observation.gain * observation.gain
+        gain = observation.gain
+        moved, information = gain * observation.score, gain * gain
         half = information / 2
-        self._up.take(moved - half, information, observation.at)
-        self._down.take(-moved - half, information, observation.at)
+        up = self._up.take(moved - half, information, observation)
+        down = self._down.take(-moved - half, information, observation)
         self._observations += 1
-        self._at_zero += half * math.exp(-OVERSHOOT * observation.gain)
-        up, down = self._up.evidence(observation), self._down.evidence(observation)
+        self._at_zero += half * math.exp(-OVERSHOOT * gain)
         self.limit = limit(rate, self._at_zero / self._observations + 1e-300)
         self.strength = max(up, down) / self.limit
         if self.strength <= 1.0:
