@@ -120,8 +120,9 @@ class Innovations:
         standing = 0.0
         if baseline is not None:
             standing = (value - baseline.mean) / baseline.sd
-            standing = max(-CLIP_SD, min(CLIP_SD, standing))
-            value = baseline.mean + standing * baseline.sd
+            if standing > CLIP_SD or standing < -CLIP_SD:
+                standing = math.copysign(CLIP_SD, standing)
+                value = baseline.mean + standing * baseline.sd
         if before is None:
             now = OpenRun(run, 1, value, 0.0, self._taken)
         else:

@@ -185,7 +185,8 @@ class Watch:
             change = detector.update(observation, rate * share)
             if change is not None:
                 changes.append(change)
-            self.strength = max(self.strength, detector.strength)
+            if detector.strength > self.strength:
+                self.strength = detector.strength
         if not frozen and self.strength < SUSPECTED_STRENGTH:
             innovations.settle()
         return Seen(new.standing, self.strength, changes)
