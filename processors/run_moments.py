@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 # What runs that do not differ may lend of the variance within runs, in degrees of freedom of the
 # variance between runs: without it few runs could say little, though results within them agree.
-LENT_MAX = 1.0
+LENT_MAX = 2.0
 
 
 class Precision(NamedTuple):
