@@ -126,8 +126,12 @@ def by_index(frame: pd.DataFrame) -> dict[Any, tuple[Any, ...]]:
 
 
 def newest_metrics(said: list[Metric]) -> dict[MetricKey, float | None]:
-    """Return the newest value of every series, window and metric."""
-    return {key: row.value for key, row in newest(said, lambda m: tuple(m[:7])).items()}
+    """Return the newest value of every series, window and metric that is one of a set of pairs.
+
+    Drift of inputs follows the log in its order, as alerts do, and is no batch's answer.
+    """
+    of_sets = [row for row in said if not row.metric.startswith("drift:")]
+    return {key: row.value for key, row in newest(of_sets, lambda m: tuple(m[:7])).items()}
 
 
 def compare_metrics(
