@@ -126,21 +126,23 @@ def by_index(frame: pd.DataFrame) -> dict[Any, tuple[Any, ...]]:
 
 
 def newest_metrics(said: list[Metric]) -> dict[MetricKey, float | None]:
-    """Return the newest value of every series, window and metric that is one of a set of pairs.
-
-    Drift of inputs follows the log in its order, as alerts do, and is no batch's answer.
-    """
-    of_sets = [row for row in said if not row.metric.startswith("drift:")]
-    return {key: row.value for key, row in newest(of_sets, lambda m: tuple(m[:7])).items()}
+    """Return the newest value of every series, window and metric."""
+    return {key: row.value for key, row in newest(said, lambda m: tuple(m[:7])).items()}
 
 
 def compare_metrics(
     what: str, expected: Mapping[MetricKey, float], found: Mapping[MetricKey, float | None]
 ) -> list[str]:
-    """Hold defined metrics against the oracle; an undefined one and an n of 0 say nothing."""
+    """Hold defined metrics against the oracle; an undefined one and an n of 0 say nothing.
+
+    Drift of inputs is left out: it follows the log in its order, as alerts do.
+    """
     defined = {
         key: value
         for key, value in found.items()
-        if value is not None and not math.isnan(value) and not (key[6] == "n" and value == 0)
+        if not key[6].startswith("drift:")
+        and value is not None
+        and not math.isnan(value)
+        and not (key[6] == "n" and value == 0)
     }
     return differences(what, expected, defined)
