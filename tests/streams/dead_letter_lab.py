@@ -2,6 +2,7 @@
 
 import io
 import sys
+import time
 import uuid
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, NamedTuple
@@ -16,6 +17,9 @@ from schemas.topics import key_of, topic_name
 from streams.addresses import as_environment
 from streams.cli import main
 from streams.topic_reader import TopicReader
+
+# When the first letter is said: not so long ago that the broker would remove it as outdated.
+FIRST_SAID_S = int(time.time()) - 86_400
 
 
 def letter(lab: PipelineLab, payload: bytes, **changes: object) -> DeadLetter:
@@ -55,7 +59,7 @@ def say(lab: PipelineLab, *letters: DeadLetter) -> None:
             "key": key_of(said),
             "value": CODEC.encode(said),
             "partition": partition_of(key_of(said), lab.settings.kafka.partitions),
-            "timestamp": 1_700_000_000_000 + 1_000 * number,
+            "timestamp": 1_000 * (FIRST_SAID_S + number),
         }
         for number, said in enumerate(letters)
     ]

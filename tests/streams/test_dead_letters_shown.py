@@ -3,10 +3,11 @@
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from confluent_kafka import Producer
-from dead_letter_lab import letter, produce, records, run, say
+from dead_letter_lab import FIRST_SAID_S, letter, produce, records, run, say
 from hypothesis import given
 from hypothesis import strategies as st
 from pipeline_lab import CODEC, PipelineLab, prediction
@@ -25,7 +26,8 @@ def test_the_list_is_newest_first_and_counts_a_letter_once(lab: PipelineLab) -> 
     assert [said["id"] for said in found["letters"]] == [
         said.dead_letter_id for said in (row, letters[5], letters[4])
     ]
-    assert found["letters"][0]["at"] == "2023-11-14T22:13:27.000+00:00"
+    said_at = datetime.fromtimestamp(FIRST_SAID_S + 7, UTC)
+    assert found["letters"][0]["at"] == said_at.isoformat(timespec="milliseconds")
     only = run(lab, "list", "--origin", "P.csv")
     assert "P.csv, line 13" in only.stdout and row.dead_letter_id[:12] in only.stdout
     assert only.stdout.endswith("1 dead letter from P.csv\n")
