@@ -12,7 +12,10 @@ D. L. Wallace (1959), Annals of Mathematical Statistics 30, 1121-1130 (t to norm
 """
 
 import math
+from copy import copy
 from typing import NamedTuple
+
+import msgspec
 
 from processors.run_moments import Baseline, RunMoments
 from processors.runs import Run
@@ -30,7 +33,7 @@ WAITING_RESULTS = 50
 RUNS_MIN = 3
 
 
-class Innovation(NamedTuple):
+class Innovation(msgspec.Struct, gc=False):
     """One result as charts see it; `standing` is its distance from the mean in SD, clipped."""
 
     score: float
@@ -38,7 +41,7 @@ class Innovation(NamedTuple):
     standing: float
 
 
-class OpenRun(NamedTuple):
+class OpenRun(msgspec.Struct, array_like=True):
     """A run that may get further results; `last` is the number of its newest in the series."""
 
     run: Run | None
@@ -46,6 +49,14 @@ class OpenRun(NamedTuple):
     mean: float
     squares: float
     last: int
+
+    def take(self, value: float, last: int) -> None:
+        """Take the series' result number `last`."""
+        self.results += 1
+        step = value - self.mean
+        self.mean += step / self.results
+        self.squares += step * (value - self.mean)
+        self.last = last
 
 
 class InnovationsState(NamedTuple):
@@ -75,13 +86,15 @@ class Innovations:
     def __init__(self, state: InnovationsState | None = None, baseline_results: int = 50) -> None:
         found = state or InnovationsState()
         self._settled, self._ripening, self._waiting = found[:3]
-        self._open: dict[Run | None, OpenRun] = {each.run: each for each in found.open_runs}
+        self._open: dict[Run | None, OpenRun] = {each.run: copy(each) for each in found.open_runs}
         self._taken = found.taken
         # Before so many results no open run can be idle.
         self._idle_after = 0
         # What the newest result of each open run made of it, and by which baseline.
-        self._told: dict[Run | None, tuple[Baseline, float, float]] = {}
+        self._told: dict[Run | None, _Told] = {}
         self._baseline_results = baseline_results
+        # Whether `settle` has something to do.
+        self.ripe = True
         # What is expected of results; None while there are too few, or all are alike.
         self.baseline: Baseline | None = None
         self._learn()
@@ -112,7 +125,7 @@ class Innovations:
         `against` is the baseline to be held against in place of the series' own.
         """
         # Reinserted below, so that the run that waits longest stands first.
-        before = self._open.pop(run, None)
+        of_run = self._open.pop(run, None)
         self._taken += 1
         if self._taken > self._idle_after or len(self._open) >= OPEN_RUNS_MAX:
             self._close_idle()
@@ -123,36 +136,26 @@ class Innovations:
             if standing > CLIP_SD or standing < -CLIP_SD:
                 standing = math.copysign(CLIP_SD, standing)
                 value = baseline.mean + standing * baseline.sd
-        if before is None:
-            now = OpenRun(run, 1, value, 0.0, self._taken)
+        before = NOTHING_TOLD
+        if of_run is None:
+            of_run = OpenRun(run, 1, value, 0.0, self._taken)
         else:
-            results = before.results + 1
-            step = value - before.mean
-            mean = before.mean + step / results
-            squares = before.squares + step * (value - mean)
-            now = OpenRun(run, results, mean, squares, self._taken)
-        self._open[run] = now
+            if baseline is not None:
+                before = self._told_before(of_run, baseline)
+            of_run.take(value, self._taken)
+        self._open[run] = of_run
+        found = None
+        if baseline is not None:
+            found = self._told[run] = _told(baseline, of_run)
         if run is None:
             self._close(run)
-        return None if baseline is None else self._innovation(baseline, before, now, standing)
+        return None if found is None else _innovation(before, found, standing)
 
-    def _innovation(
-        self, baseline: Baseline, before: OpenRun | None, now: OpenRun, standing: float
-    ) -> Innovation:
-        gain, evidence = _evidence(baseline, now)
-        told = self._told.get(now.run)
-        self._told[now.run] = baseline, gain, evidence
-        if before is None:
-            return Innovation(evidence / gain if gain else 0.0, gain, standing)
-        if told is not None and told[0] is baseline:
-            _, gain_before, evidence_before = told
-        else:
-            gain_before, evidence_before = _evidence(baseline, before)
-        gained = gain * gain - gain_before * gain_before
-        if gained <= 1e-12:
-            return Innovation(0.0, 0.0, standing)
-        step = math.sqrt(gained)
-        return Innovation((evidence - evidence_before) / step, step, standing)
+    def _told_before(self, of_run: OpenRun, baseline: Baseline) -> "_Told":
+        told = self._told.get(of_run.run)
+        if told is not None and told.baseline is baseline:
+            return told
+        return _told(baseline, of_run)
 
     def _close_idle(self) -> None:
         while self._open:
@@ -169,11 +172,13 @@ class Innovations:
         self._idle_after = 0
         self._told.pop(run, None)
         self._waiting = self._waiting.with_run(closed.results, closed.mean, closed.squares)
+        self.ripe = True
         if self.baseline is None:
             self.settle()
 
     def settle(self) -> None:
         """Take the runs that have waited into the baseline; while learning, all at once."""
+        self.ripe = False
         if self.baseline is not None:
             if self._waiting.results < min(WAITING_RESULTS, self._settled.results):
                 return
@@ -198,14 +203,32 @@ class Innovations:
             self._settled,
             self._ripening,
             self._waiting,
-            tuple(self._open.values()),
+            tuple(copy(each) for each in self._open.values()),
             self._taken,
         )
 
 
-def _evidence(baseline: Baseline, run: OpenRun) -> tuple[float, float]:
-    """Return the gain of a run's mean so far, and that times the mean's normal score."""
+class _Told(msgspec.Struct):
+    """What the results of a run say by a baseline: the gain of their mean, and that times z."""
+
+    baseline: Baseline | None
+    gain: float
+    evidence: float
+
+
+NOTHING_TOLD = _Told(None, 0.0, 0.0)
+
+
+def _told(baseline: Baseline, run: OpenRun) -> _Told:
     error, freedom, gain, scale = baseline.precision(run.results)
     t = (run.mean - baseline.mean) / error
     z = gain * scale * math.sqrt(freedom * math.log1p(t * t / freedom))
-    return gain, z if t >= 0 else -z
+    return _Told(baseline, gain, z if t >= 0 else -z)
+
+
+def _innovation(before: _Told, now: _Told, standing: float) -> Innovation:
+    gained = now.gain * now.gain - before.gain * before.gain
+    if gained <= 1e-12:
+        return Innovation(0.0, 0.0, standing)
+    gain = math.sqrt(gained)
+    return Innovation((now.evidence - before.evidence) / gain, gain, standing)

@@ -11,6 +11,7 @@ References: Y. Benjamini, Y. Hochberg (1995), Journal of the Royal Statistical S
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
@@ -105,7 +106,7 @@ class InputWatch:
                 raise InvalidValueError(f"The input {name} is {value}; give a finite number.", name)
         self._results += 1
         # A result without a time is a run of its own.
-        code = -self._results if run is None else crc32(f"{run[0]}\x1f{run[1]}".encode())
+        code = -self._results if run is None else _run_code(*run)
         left = 0
         for name, value in inputs.items():
             sample = self._samples.get(name)
@@ -153,6 +154,11 @@ class InputWatch:
     def states(self) -> dict[str, InputState]:
         """Return the state of each input by name; each fits a record of its own."""
         return {name: sample.state() for name, sample in self._samples.items()}
+
+
+@lru_cache(256)
+def _run_code(instrument: str, day: int) -> int:
+    return crc32(f"{instrument}\x1f{day}".encode())
 
 
 def _adjusted(p_values: Mapping[str, float]) -> dict[str, float]:

@@ -6,7 +6,8 @@ order. Series states are kept at hand between checkpoints and written to the sto
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
+
+import msgspec
 
 from processors import keys
 from processors.alerts.alerts import Alerts
@@ -127,10 +128,11 @@ class Monitor:
         store.put(own_key, new.to_bytes())
         compared = new.compared
         row = compared.to_bytes()
-        states = {n: self._series.changing(SeriesId(subject, n), store) for n in series_of(new)}
+        states = self._series.changing_each(subject, series_of(new), store)
+        row_end = keys.row_of(new.at, pair_id)
         for state in states.values():
-            store.put(state.keys.row(new.at, pair_id), row)
-            state.add(compared, terms, new.at, sequence, store)
+            store.put(state.keys.rows + row_end, row)
+            state.add(compared, terms, new.at, sequence)
         here = self._here(sequence, store)
         said += self._alerts.counted(about, states, new.at, here)
         told: list[Metric] = []
@@ -260,7 +262,7 @@ class Monitor:
         return self._alerts.look(about, shown, here)
 
 
-class _Asked(NamedTuple):
+class _Asked(msgspec.Struct):
     """What the alerts may ask; see `processors.alerts.subject.Asked`."""
 
     series: SeriesAtHand

@@ -1,5 +1,7 @@
 """The series a monitor has at hand between checkpoints, and which of them have news."""
 
+from collections.abc import Sequence
+
 from processors.keys import PENDING, SERIES, SeriesId, split
 from processors.options import DEFAULTS, Options
 from processors.series import SeriesName
@@ -22,7 +24,8 @@ class SeriesAtHand:
 
     def __init__(self, options: Options = DEFAULTS) -> None:
         self._options = options
-        self._states: dict[SeriesId, SeriesState] = {}
+        self._states: dict[bytes, dict[SeriesName, SeriesState]] = {}
+        self._held = 0
         self._changed: list[SeriesId] = []
         # What the store says of who waits; how many saves each has waited is at hand only.
         self._noted: set[SeriesId] = set()
@@ -31,15 +34,18 @@ class SeriesAtHand:
 
     def get(self, series: SeriesId, store: Store) -> SeriesState:
         """Return a series, to be read."""
-        state = self._states.get(series)
+        subject, name = series
+        own = self._states.setdefault(subject, {})
+        state = own.get(name)
         if state is None:
-            state = self._states[series] = SeriesState.load(*series, store, self._options)
+            state = own[name] = SeriesState.load(subject, name, store, self._options)
+            self._held += 1
         return state
 
     def of(self, subject: bytes, model_version: str, store: Store) -> list[SeriesId]:
         """Return every series of a model version in the order of their names."""
         found = {SeriesId(subject, name) for name in self._stored_of(subject, store)}
-        found |= {series for series in self._states if series.subject == subject}
+        found |= {SeriesId(subject, name) for name in self._states.get(subject, ())}
         own = [series for series in found if series.name.model_version == model_version]
         return sorted(own, key=lambda series: series.name.to_bytes())
 
@@ -55,6 +61,19 @@ class SeriesAtHand:
             state.unsaved = True
             self._changed.append(series)
         return state
+
+    def changing_each(
+        self, subject: bytes, names: Sequence[SeriesName], store: Store
+    ) -> dict[SeriesName, SeriesState]:
+        """Return series of one subject as `changing` does, in the order of their names."""
+        own = self._states.get(subject, {})
+        found = {}
+        for name in names:
+            state = own.get(name)
+            if state is None or not state.unsaved:
+                state = self.changing(SeriesId(subject, name), store)
+            found[name] = state
+        return found
 
     def waiting(self, store: Store) -> dict[SeriesId, int]:
         """Return the series with news, the longest waiting first, and how many saves they waited.
@@ -93,11 +112,12 @@ class SeriesAtHand:
         """
         waited = self.waiting(store)
         for series in self._changed:
-            self._states[series].save(store)
-            self._states[series].unsaved = False
+            changed = self.get(series, store)
+            changed.save(store)
+            changed.unsaved = False
         self._waiting = {}
         for series, saves in waited.items():
-            state = self._states.get(series)
+            state = self._states.get(series.subject, {}).get(series.name)
             if state is None or state.changed:
                 if state is None or self.news(series, store):
                     self._waiting[series] = saves + 1
@@ -108,5 +128,6 @@ class SeriesAtHand:
                 self._noted.discard(series)
                 store.delete(state.keys.pending)
         self._changed.clear()
-        if len(self._states) > SERIES_AT_HAND_MAX:
+        if self._held > SERIES_AT_HAND_MAX:
             self._states.clear()
+            self._held = 0

@@ -36,14 +36,14 @@ class SeriesState:
     """A series at hand; what the store holds of it changes with `save` only.
 
     `changed` counts pairs since its metrics were published and `sequence` is that of the last of
-    them; `published` holds the metrics that stand, by window. `whole` are the sums of all pairs.
+    them; `published` holds the metrics that stand, by window. `n` counts the scored pairs it holds.
     `unsaved` is a mark for whoever keeps the series at hand. `told` is at hand only: by window the
     mark of its pairs when it was told of, and whether with all that needs their values.
 
     >>> from processors.store import MemoryStore
     >>> store, state = MemoryStore(), SeriesState(b"net", SeriesName("1", None, None))
     >>> pair = Compared(1.5, 1.0, None, None, None)
-    >>> state.add(pair, None, 5, 7, store); state.n, state.changed, state.sequence
+    >>> state.add(pair, None, 5, 7); state.n, state.changed, state.sequence
     (1, 1, 7)
     >>> state.save(store); SeriesState.load(b"net", state.name, store).n
     1
@@ -57,12 +57,15 @@ class SeriesState:
         self.changed = 0
         self.unsaved = False
         self.sequence = 0
-        self.whole = WindowSums()
+        self.n = 0
+        self._whole = WindowSums()
         self._options = options
         self.watch = self._watch(options)
         self.published: Mapping[str, frozenset[str]] = {}
         self.told: dict[str, tuple[Mark, bool]] = {}
         self._days: dict[int, WindowSums] = {}
+        # Of each day what came since the last save: taken into the other two at once.
+        self._fresh: dict[int, WindowSums] = {}
         self._stored_reference = 0
         self._stored_published: Mapping[str, frozenset[str]] = self.published
 
@@ -76,30 +79,41 @@ class SeriesState:
         return Watch(options.detectors, state, reference, options.baseline_results, whole)
 
     @property
-    def n(self) -> int:
-        """How many scored pairs the series holds."""
-        return self.whole.n
+    def whole(self) -> WindowSums:
+        """The sums of all pairs, to be read only."""
+        if not self._fresh:
+            return self._whole
+        whole = self._whole.copy()
+        for sums in self._fresh.values():
+            whole.merge(sums)
+        return whole
 
-    def add(
-        self, pair: Compared, terms: Terms | None, at: int | None, sequence: int, store: Store
-    ) -> None:
+    def add(self, pair: Compared, terms: Terms | None, at: int | None, sequence: int) -> None:
         """Take in a scored pair measured at `at` (microseconds; None: not stated).
 
         `terms` is the pair's share in numeric sums, None if it has none.
         """
         self._count(sequence)
-        self.whole.add(pair, terms)
-        if at is not None:
-            self._day(at, store).add(pair, terms)
+        self.n += 1
+        if at is None:
+            self._whole.add(pair, terms)
+            return
+        day = day_of(at)
+        sums = self._fresh.get(day)
+        if sums is None:
+            sums = self._fresh[day] = WindowSums()
+        sums.add(pair, terms)
 
     def remove(
         self, pair: Compared, terms: Terms | None, at: int | None, sequence: int, store: Store
     ) -> None:
         """Take out a scored pair that was taken in with the same values."""
         self._count(sequence)
-        self.whole.remove(pair, terms)
+        self.n -= 1
+        self._take_in(store)
+        self._whole.remove(pair, terms)
         if at is not None:
-            self._day(at, store).remove(pair, terms)
+            self._day(day_of(at), store).remove(pair, terms)
 
     def relearn(self) -> None:
         """Forget the reference and what the detectors have seen: what comes now is the new one."""
@@ -110,8 +124,13 @@ class SeriesState:
         self.changed += 1
         self.sequence = sequence
 
-    def _day(self, at: int, store: Store) -> WindowSums:
-        day = day_of(at)
+    def _take_in(self, store: Store) -> None:
+        for day, sums in self._fresh.items():
+            self._whole.merge(sums)
+            self._day(day, store).merge(sums)
+        self._fresh.clear()
+
+    def _day(self, day: int, store: Store) -> WindowSums:
         sums = self._days.get(day)
         if sums is None:
             data = get_parts(store, self.keys.day(day))
@@ -120,6 +139,7 @@ class SeriesState:
 
     def save_days(self, store: Store) -> None:
         """Write the days that changed; a day without pairs has no record."""
+        self._take_in(store)
         for day, sums in self._days.items():
             if sums.n:
                 put_parts(store, self.keys.day(day), sums.to_bytes())
@@ -131,7 +151,7 @@ class SeriesState:
         """Write what changed since `load` or the last `save`."""
         self.save_days(store)
         watch = self.watch.state()
-        stored = _Stored(self.changed, self.sequence, self.whole.to_bytes(), watch)
+        stored = _Stored(self.changed, self.sequence, self._whole.to_bytes(), watch)
         put_parts(store, self.keys.state, _STORED.pack(stored))
         if len(self.watch.reference) != self._stored_reference:
             store.put(self.keys.reference, _REFERENCE.pack(self.watch.reference))
@@ -154,7 +174,8 @@ class SeriesState:
             return state
         stored = _STORED.unpack(data)
         state.changed, state.sequence = stored.changed, stored.sequence
-        state.whole = WindowSums.from_bytes(stored.sums)
+        state._whole = WindowSums.from_bytes(stored.sums)
+        state.n = state._whole.n
         reference = store.get(state.keys.reference)
         errors = [] if reference is None else _REFERENCE.unpack(reference)
         state.watch = state._watch(options, stored.watch, errors)

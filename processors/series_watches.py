@@ -1,10 +1,13 @@
 """A pair before the watches of all its series: who looks, and what false alarms it may raise."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from processors.detectors import Change
 from processors.options import DEFAULTS, Options
+from processors.runs import run_of
 from processors.series import Scored, SeriesName
 from processors.watch import Watch
 from schemas.events import CONTEXT_FIELDS
@@ -22,7 +25,7 @@ class Watched(Protocol):
         """How many scored pairs the series holds, the one that is shown included."""
 
 
-class Looked(NamedTuple):
+class Looked(msgspec.Struct):
     """What the watches make of a pair.
 
     `scores` is its distance from the baseline of each series in SD, None while that is learning;
@@ -71,13 +74,15 @@ def look(
     ]
     count = sum(looking)
     rate = options.false_alarms_per_pair / max(count, 1)
-    at, instrument = record.at, record.context[INSTRUMENT]
+    at = record.at
+    run = run_of(record.context[INSTRUMENT], at)
     scores: dict[SeriesName, float | None] = {}
     changes: list[Change] = []
-    strength = None
+    strength, above = None, None
     for (name, each), looks in zip(series.items(), looking, strict=True):
-        own_rate, above = rate if looks else None, None if each is first else whole
-        seen = each.watch.update(error, instrument, at, own_rate, above, frozen, episode, score)
+        own_rate = rate if looks else None
+        seen = each.watch.update(error, run, at, own_rate, above, frozen, episode, score)
+        above = whole
         scores[name] = seen.standing
         if seen.changes:
             spent = options.false_alarms_per_model_year / count

@@ -1,14 +1,16 @@
 """The watch on one series: its baseline, its reference values, and its detectors."""
 
 from bisect import insort
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from processors.detectors import Change, Detector, Observation, State, detector_file
 from processors.innovations import Innovations, InnovationsState
 from processors.normal_scores import normal_score
 from processors.run_moments import Baseline
-from processors.runs import Run, run_of
+from processors.runs import Run
 
 # Among fewer values a rank says too little.
 SCALE_MIN = 20
@@ -18,7 +20,7 @@ REFERENCE_MAX = 500
 SUSPECTED_STRENGTH = 0.15
 
 
-class Seen(NamedTuple):
+class Seen(msgspec.Struct):
     """What a watch makes of one value.
 
     `standing` is its distance from the baseline's mean in SD, None while learning; `strength` is
@@ -27,7 +29,7 @@ class Seen(NamedTuple):
 
     standing: float | None
     strength: float
-    changes: list[Change]
+    changes: Sequence[Change]
 
 
 class WatchState(NamedTuple):
@@ -41,7 +43,7 @@ class WatchState(NamedTuple):
     detectors: Mapping[str, State] = {}
 
 
-NOTHING = Seen(None, 0.0, [])
+NOTHING = Seen(None, 0.0, ())
 
 
 class Watch:
@@ -55,7 +57,7 @@ class Watch:
     >>> day = 86_400_000_000
     >>> for i in range(90):
     ...     value = i * 7 % 11 / 4
-    ...     seen = watch.update(value, None, i * day, 1e-4)
+    ...     seen = watch.update(value, ("", i), i * day, 1e-4)
     >>> round(seen.standing, 1), watch.missing
     (0.5, None)
     """
@@ -103,7 +105,11 @@ class Watch:
 
     def ready(self, whole: Baseline | None) -> bool:
         """Whether the next value can be judged; `whole` is the baseline of the model version."""
-        return whole is not None if self.on_whole or self._fresh else self.baseline is not None
+        return (
+            whole is not None
+            if self.on_whole or self._fresh
+            else self._innovations.baseline is not None
+        )
 
     @property
     def _needs_reference(self) -> bool:
@@ -127,7 +133,7 @@ class Watch:
     def update(
         self,
         value: float,
-        instrument: str | None,
+        run: Run | None,
         at: int | None,
         rate: float | None,
         whole: Baseline | None = None,
@@ -135,7 +141,9 @@ class Watch:
         episode: int = 0,
         score: float | None = None,
     ) -> Seen:
-        """Take the value of one pair measured at `at` (microseconds, None when not stated).
+        """Take the value of one pair of a run (None: a run of its own).
+
+        `at` is when it was measured in microseconds, None when not stated.
 
         `score` is what the whole model version's watch gave as its `normal_score` before; the whole
         itself knows.
@@ -151,7 +159,6 @@ class Watch:
         if self._fresh:
             self._fresh = False
             self.on_whole = whole is not None
-        run = run_of(instrument, at)
         if self._whole:
             score = self.normal_score(value)
             if self._needs_reference:
@@ -163,7 +170,7 @@ class Watch:
         innovations = self._innovations
         new = innovations.take(score, run, whole if self.on_whole else None)
         if new is None or rate is None:
-            if not frozen:
+            if innovations.ripe and not frozen:
                 innovations.settle()
             return NOTHING
         baseline = whole if self.on_whole else innovations.baseline
@@ -180,16 +187,18 @@ class Watch:
             baseline.between_freedom + baseline.within_freedom,
         )
         changes: list[Change] = []
-        self.strength = 0.0
+        highest = 0.0
         for detector, share in self._detectors.values():
             change = detector.update(observation, rate * share)
             if change is not None:
                 changes.append(change)
-            if detector.strength > self.strength:
-                self.strength = detector.strength
-        if not frozen and self.strength < SUSPECTED_STRENGTH:
+            strength = detector.strength
+            if strength > highest:
+                highest = strength
+        self.strength = highest
+        if innovations.ripe and not frozen and highest < SUSPECTED_STRENGTH:
             innovations.settle()
-        return Seen(new.standing, self.strength, changes)
+        return Seen(new.standing, highest, changes)
 
     def _learn_scale(self, value: float, run: Run | None) -> None:
         """Keep one of the first values; once they give a scale, learn from all of them."""

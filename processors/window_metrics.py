@@ -90,7 +90,7 @@ def metrics_of(state: SeriesState, store: Store, options: Options, in_full: bool
     >>> from processors.window_sums import terms_of
     >>> store, state = MemoryStore(), SeriesState(b"net", SeriesName("1", None, None))
     >>> pair = Compared(1.5, 1.0, None, None, None)
-    >>> state.add(pair, terms_of(pair), 5, 1, store); state.save(store)
+    >>> state.add(pair, terms_of(pair), 5, 1); state.save(store)
     >>> store.put(state.keys.row(5, b"i" * 16), pair.to_bytes())
     >>> told = metrics_of(state, store, Options(), True)
     >>> [(m.window, m.estimate.value) for m in told.measured if m.metric == "mae"]

@@ -62,9 +62,9 @@ class Alerts:
         here: Here,
     ) -> list[Alert]:
         """Take that a pair measured at `at` came into series or left them; the rules see to it."""
-        context, said = self._context(here), list[Alert]()
+        said: list[Alert] = []
         for word in self._rules.counted(about, names, at, here.store):
-            said += self._keeper(about, here.store).ruled(word, context)
+            said += self._keeper(about, here.store).ruled(word, self._context(here))
         return last_words(said)
 
     def grown(self, about: Subject, growth: Growth, here: Here) -> list[Alert]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from processors.alerts.orders import Orders
 from processors.alerts.subject import Asked
 from processors.detectors import Change
@@ -13,7 +15,7 @@ from processors.store import Store
 ON = " on "
 
 
-class Look(NamedTuple):
+class Look(msgspec.Struct):
     """What the charts of a subject make of one result, measured at `at`.
 
     `scores` are the result's, by series, None while a series is learning. `strength` is the highest
@@ -44,7 +46,7 @@ class RuleWord(NamedTuple):
     sentence: str
 
 
-class Context(NamedTuple):
+class Context(msgspec.Struct):
     """What is at hand while one event of the lane is worked off."""
 
     sequence: int

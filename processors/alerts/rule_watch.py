@@ -65,9 +65,9 @@ class RuleWatch:
         self, about: Subject, names: Iterable[SeriesName], at: int | None, store: Store
     ) -> list[RuleWord]:
         """Take that a pair measured at `at` came into series, or left them; judge what is over."""
-        rules = [r for r in self._rules.values() if r.concerns(about.model_id, about.assay_id)]
-        if not rules or at is None:
+        if not self._rules or at is None:
             return []
+        rules = [r for r in self._rules.values() if r.concerns(about.model_id, about.assay_id)]
         said: list[RuleWord] = []
         names = list(names)
         tracks = self._of(about, store)

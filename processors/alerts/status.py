@@ -52,7 +52,7 @@ class Status(NamedTuple):
             charts = LEARNING
         else:
             charts = WARNS if strength is not None and strength >= limit else HEALTHY
-        return self._replace(charts=charts)
+        return self if charts == self.charts else self._replace(charts=charts)
 
     def opened(self, is_open: bool) -> "Status":
         """Return the status after an alert has opened; when one has closed, charts decide."""

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from processors.assay.mean_shift import ControlResults
 from processors.keys import alert_key
 from processors.series import Scored, SeriesName
@@ -53,7 +55,7 @@ class Asked(Protocol):
         """Return whether a series of it has its reference."""
 
 
-class Here(NamedTuple):
+class Here(msgspec.Struct):
     """The place in the lane's log: `sequence` becomes the row_version of what follows."""
 
     sequence: int
@@ -70,4 +72,7 @@ def last_words(said: Iterable[Alert]) -> list[Alert]:
     >>> [last.state for last in last_words([row, row._replace(state="muted")])]
     ['muted']
     """
+    said = list(said)
+    if len(said) < 2:
+        return said
     return list({alert.alert_id: alert for alert in said}.values())

@@ -13,10 +13,12 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 State = list[float | int | list[float] | None]
 
 
-class Observation(NamedTuple):
+class Observation(msgspec.Struct):
     """One result as a detector sees it.
 
     `value` is in the unit of the pair. While nothing changes `score` is standard normal and
@@ -57,8 +59,10 @@ class Detector(Protocol):
 
     strength: float
     """Where the detector stands: 0 for nothing at all, 1 at its limit."""
-    limit: float | None
-    """What its statistic must exceed (a p-value: fall to), None before the first look."""
+
+    @property
+    def limit(self) -> float | None:
+        """What its statistic must exceed (a p-value: fall to), None before the first look."""
 
     def update(self, observation: Observation, rate: float) -> Change | None:
         """Take one observation; return the change it completes, else None.

@@ -60,9 +60,10 @@ class _Side:
             return 0.0
         information = self.information = self.information + own
         evidence = total / (1.0 + information / seen.information)
-        if seen.freedom == math.inf:
+        freedom = seen.freedom
+        if freedom == math.inf:
             return evidence
-        half = SUM_PER_FREEDOM * seen.freedom / 2
+        half = SUM_PER_FREEDOM * freedom / 2
         return half * math.log1p(evidence / half)
 
 
@@ -80,14 +81,20 @@ class Detector:
 
     def __init__(self, state: State | None = None) -> None:
         self.strength = 0.0
-        self.limit: float | None = None
         self._up, self._down = _Side(), _Side()
         self._observations = 0
         self._at_zero = 0.0
+        self._rate = 1.0
         if state:
             for place, side in enumerate((self._up, self._down)):
                 side.total, side.information, side.since = state[3 * place : 3 * place + 3]  # type: ignore[assignment]
             self._observations, self._at_zero = state[6:]  # type: ignore[assignment]
+
+    @property
+    def limit(self) -> float | None:
+        """What the sums must exceed, None before the first look."""
+        seen = self._observations
+        return limit(self._rate, self._at_zero / seen + 1e-300) if seen else None
 
     def update(self, observation: Observation, rate: float) -> Change | None:
         """Take one observation; after a change both sums start afresh."""
@@ -98,8 +105,12 @@ class Detector:
         down = self._down.take(-moved - half, information, observation)
         self._observations += 1
         self._at_zero += half * math.exp(-OVERSHOOT * gain)
-        self.limit = limit(rate, self._at_zero / self._observations + 1e-300)
-        self.strength = max(up, down) / self.limit
+        self._rate = rate
+        highest = up if up >= down else down
+        if highest <= 0.0:
+            self.strength = 0.0
+            return None
+        self.strength = highest / limit(rate, self._at_zero / self._observations + 1e-300)
         if self.strength <= 1.0:
             return None
         since = self._up.since if up >= down else self._down.since

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from processors.detectors import Change, Detector, Observation, all_detectors
 from processors.detectors._window import WINDOW_PAIRS
@@ -71,7 +72,8 @@ def test_heavy_tails_are_no_change(name: str, law: str) -> None:
         values = rng.standard_t(3, 1_000) if law == "student" else rng.lognormal(0, 1, 1_000)
         watch = Watch({name: 1.0})
         for number, value in enumerate(values.tolist()):
-            seen = watch.update(value, None, number // 20 * DAY_US, RATE)
+            day = number // 20
+            seen = watch.update(value, ("", day), day * DAY_US, RATE)
             looks += seen.standing is not None
             alarms += len(seen.changes)
     assert alarms <= HEAVY_TAILED_MAX[name] * looks * RATE
@@ -97,7 +99,7 @@ def test_the_state_survives_at_every_point(name: str, unstated: bool) -> None:
     for shift in (0.0, 1.5, -3.0):
         seen = a_step(3, shift)
         if unstated:
-            seen = [observation._replace(at=None) for observation in seen]
+            seen = [replace(observation, at=None) for observation in seen]
         uninterrupted, found = all_detectors()[name].Detector(), []
         detector = all_detectors()[name].Detector()
         for observation in seen:

@@ -120,8 +120,10 @@ def test_damage_is_refused(data: bytes) -> None:
 
 def change(state: SeriesState, record: Scored, by: int, store: MemoryStore) -> None:
     pair = record.compared
-    step = state.add if by > 0 else state.remove
-    step(pair, terms_of(pair), record.at, 1, store)
+    if by > 0:
+        state.add(pair, terms_of(pair), record.at, 1)
+    else:
+        state.remove(pair, terms_of(pair), record.at, 1, store)
 
 
 def records_of(state: SeriesState, store: MemoryStore) -> list[tuple[bytes, bytes]]:

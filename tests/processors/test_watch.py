@@ -2,6 +2,7 @@
 
 import random
 from bisect import insort
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from processors.detectors import all_detectors
 from processors.normal_scores import normal_score
 from processors.record_layout import RecordLayout
 from processors.run_moments import Baseline
+from processors.runs import run_of
 from processors.watch import NOTHING, Seen, Watch, WatchState
 
 DAY_US = 86_400_000_000
@@ -19,6 +21,13 @@ STATE = RecordLayout(WatchState)
 ALL = dict.fromkeys(sorted(all_detectors()), 0.1)
 RATE = 1e-3
 WHOLE = Baseline(0.0, 20, 10.0, 0.1, 19.0, 1.0, 180, 0.0, 1.0)
+
+
+def see(
+    watch: Watch, value: float, instrument: str | None, at: int | None, *rest: Any, **named: Any
+) -> Seen:
+    """Show a value of the run of an instrument on a day."""
+    return watch.update(value, run_of(instrument, at), at, *rest, **named)
 
 
 def stored_and_read(watch: Watch, whole: bool = True) -> Watch:
@@ -50,7 +59,7 @@ def shown(
 ) -> list[Seen]:
     """Show results, ten a day, and return what the watch makes of them."""
     return [
-        watch.update(value, "LC-1", (first + index) // 10 * DAY_US, rate)
+        see(watch, value, "LC-1", (first + index) // 10 * DAY_US, rate)
         for index, value in enumerate(values)
     ]
 
@@ -106,19 +115,19 @@ def test_a_watch_that_is_stored_at_every_point_sees_the_same(
 def test_a_series_that_comes_up_late_is_held_against_the_whole() -> None:
     watch = Watch(ALL, whole=False)
     assert watch.ready(WHOLE) and not watch.ready(None)
-    seen = [watch.update(4.0, None, DAY_US, RATE, WHOLE, score=4.0) for _ in range(20)]
+    seen = [see(watch, 4.0, None, DAY_US, RATE, WHOLE, score=4.0) for _ in range(20)]
     assert seen[0].standing == 3.5
     assert watch.missing is None
     # It stays with that, though its own runs are there by now.
-    watch.update(4.0, None, 90 * DAY_US, RATE, WHOLE, score=4.0)
+    see(watch, 4.0, None, 90 * DAY_US, RATE, WHOLE, score=4.0)
     assert not watch.ready(None)
-    assert watch.update(4.0, None, 91 * DAY_US, RATE, None, score=4.0) == NOTHING
+    assert see(watch, 4.0, None, 91 * DAY_US, RATE, None, score=4.0) == NOTHING
 
 
 def test_a_series_that_began_before_the_whole_has_its_own_baseline() -> None:
     watch = Watch(ALL, whole=False)
-    watch.update(4.0, None, DAY_US, RATE, None, score=4.0)
-    assert watch.update(4.0, None, DAY_US, RATE, WHOLE, score=4.0) == NOTHING
+    see(watch, 4.0, None, DAY_US, RATE, None, score=4.0)
+    assert see(watch, 4.0, None, DAY_US, RATE, WHOLE, score=4.0) == NOTHING
     assert watch.missing == "0 of 50 results of closed runs are there"
 
 
@@ -137,7 +146,7 @@ def test_the_reference_is_the_first_values_in_order() -> None:
     watch, expected = Watch({"cusum": 1.0}, baseline_results=30), list[float]()
     values = [3.0, 1.0, 2.0, 2.0, -1.0, 8.0, 0.0, 99.0]
     for value in values * 5:
-        watch.update(value, None, None, RATE)
+        see(watch, value, None, None, RATE)
         if len(expected) < 30:
             insort(expected, value)
     assert watch.reference == expected
@@ -154,10 +163,10 @@ def test_while_frozen_nothing_joins_the_baseline() -> None:
     shown(watch, results(6, 100))
     before = watch.baseline
     for index, value in enumerate(results(7, 200)):
-        watch.update(value, None, (20 + index // 10) * DAY_US, RATE, frozen=True)
+        see(watch, value, None, (20 + index // 10) * DAY_US, RATE, frozen=True)
     assert watch.baseline == before
     for index, value in enumerate(results(8, 200)):
-        watch.update(value, None, (50 + index // 10) * DAY_US, 1e-9)
+        see(watch, value, None, (50 + index // 10) * DAY_US, 1e-9)
     assert watch.baseline is not None and before is not None
     assert watch.baseline.runs > before.runs + 15
 
@@ -166,7 +175,7 @@ def test_what_is_suspected_waits_until_it_is_not() -> None:
     watch = Watch({"cusum": 1.0})
     shown(watch, results(6, 100))
     before = watch.baseline
-    shifted = [watch.update(5.0, None, (20 + index) * DAY_US, 1e-5) for index in range(4)]
+    shifted = [see(watch, 5.0, None, (20 + index) * DAY_US, 1e-5) for index in range(4)]
     assert all(each.strength > 0.15 for each in shifted)
     assert watch.baseline == before
 
@@ -177,12 +186,12 @@ def test_a_new_episode_starts_all_detectors_afresh_and_forgets_the_old() -> None
     before = watch.baseline
     for index in range(30):
         if watch.strength < 0.8:
-            watch.update(3.0, None, (20 + index) * DAY_US, 1e-5, frozen=True)
+            see(watch, 3.0, None, (20 + index) * DAY_US, 1e-5, frozen=True)
     assert watch.strength > 0.8
-    seen = watch.update(0.0, None, 60 * DAY_US, 1e-5, episode=1)
+    seen = see(watch, 0.0, None, 60 * DAY_US, 1e-5, episode=1)
     assert seen.strength < 0.1
     for index in range(30):
-        watch.update(0.0, "LC-1", (70 + index // 10) * DAY_US, 1e-5, episode=1)
+        see(watch, 0.0, "LC-1", (70 + index // 10) * DAY_US, 1e-5, episode=1)
     assert watch.baseline is not None and before is not None
     assert abs(watch.baseline.mean) <= abs(before.mean) + 1e-9
     assert watch.state().episode == 1
