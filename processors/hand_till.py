@@ -6,9 +6,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from processors.metrics import Estimate
+from processors.figures.estimate import Estimate, estimate, undefined
 from processors.metrics._area import area
-from processors.metrics._estimate import estimate, undefined
 from schemas.errors import InvalidValueError
 
 

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from processors.figures.estimate import Estimate, estimate, undefined
+from processors.figures.intervals import wilson_interval
 from processors.keys import (
     COVERAGE_PENDING,
     COVERAGE_TOLD,
@@ -9,8 +11,6 @@ from processors.keys import (
     lane_prefix,
     split,
 )
-from processors.metrics._estimate import Estimate, estimate, undefined
-from processors.metrics._intervals import wilson_interval
 from processors.publication import is_due
 from processors.record_layout import RecordLayout
 from processors.store import Store

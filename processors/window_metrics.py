@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from processors.class_metrics import compute_classes
 from processors.day_windows import day_windows
-from processors.metrics import Estimate, all_metrics, compute
+from processors.figures.estimate import Estimate
+from processors.metrics import all_metrics, compute
 from processors.options import Options
 from processors.series_state import Mark, SeriesState
 from processors.store import Store

@@ -7,7 +7,7 @@ from processors.assay.control_chart import Charted, ControlChart
 from processors.assay.noise_floor import NoiseFloor, above_floor, noise_floor
 from processors.assay.repeats import LastTwo, Repeats
 from processors.controls import Control
-from processors.metrics._estimate import Estimate
+from processors.figures.estimate import Estimate
 from processors.runs import run_of
 from schemas.topics import canonical
 

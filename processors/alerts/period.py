@@ -5,8 +5,9 @@ from functools import cache
 from typing import NamedTuple
 
 from processors.alerts.rule import Rule
+from processors.figures.estimate import Estimate
 from processors.keys import SeriesKeys, time_of
-from processors.metrics import Estimate, Metric, all_metrics
+from processors.metrics import Metric, all_metrics
 from processors.options import DAY_US
 from processors.series import Compared
 from processors.store import Store

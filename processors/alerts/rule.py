@@ -69,7 +69,7 @@ class Rule(NamedTuple):
 def metric_names() -> list[str]:
     """Return the names of all metrics, without importing them.
 
-    >>> "recall" in metric_names(), "_intervals" in metric_names()
+    >>> "recall" in metric_names(), "_by_class" in metric_names()
     (True, False)
     """
     spec = find_spec("processors")

@@ -9,7 +9,7 @@ import math
 from functools import lru_cache
 from typing import NamedTuple
 
-from processors.metrics._estimate import Estimate
+from processors.figures.estimate import Estimate
 from processors.record_layout import RecordLayout
 from schemas.errors import SettingsError
 

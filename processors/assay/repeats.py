@@ -10,9 +10,9 @@ Assess Assay Variability, in: Assay Guidance Manual, NCBI NBK169432.
 import math
 from typing import NamedTuple
 
-from processors.metrics._estimate import Estimate, estimate, undefined
-from processors.metrics._intervals import mean_interval
-from processors.metrics._quantiles import chi_squared
+from processors.figures.estimate import Estimate, estimate, undefined
+from processors.figures.intervals import mean_interval
+from processors.figures.quantiles import chi_squared
 from processors.record_layout import RecordLayout
 from processors.summaries.moments import Moments
 

@@ -1,8 +1,8 @@
 """What is told of the single classes of a window: one file per figure, named FILE:CLASS.
 
 To add one: a file here with UNIT, BIGGER_IS_BETTER, WHOLE_SERIES_ONLY and `get`; the file's name is
-what the name of its rows begins with. May import `schemas`, `processors.metrics` and
-`processors.summaries` only.
+what the name of its rows begins with. May import `schemas`, `processors.figures`,
+`processors.metrics` and `processors.summaries` only.
 
 Labels are data of users, and there may be many of them: CLASSES_MAX are told of a window, the most
 frequent ones, and none whose name takes more than NAME_BYTES_MAX.
@@ -14,7 +14,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Protocol, cast
 
-from processors.metrics import Estimate
+from processors.figures.estimate import Estimate
 from processors.summaries.confusion import Confusion
 
 __all__ = ["CLASSES_MAX", "NAME_BYTES_MAX", "ClassMetric", "all_class_metrics", "compute_classes"]

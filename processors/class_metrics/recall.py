@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from processors.metrics import Estimate
+from processors.figures.estimate import Estimate
 from processors.metrics._by_class import measured, of_class
 from processors.summaries.confusion import Confusion
 

@@ -2,7 +2,8 @@
 
 A metric reads one summary of `processors/summaries/` and gives an Estimate. To add one: a file here
 with UNIT, BIGGER_IS_BETTER, NEEDS and `get`; files that start with an underscore are shared parts.
-May import `schemas` and `processors.summaries` only. SciPy is imported at the first call.
+May import `schemas`, `processors.figures` and `processors.summaries` only. SciPy is imported at the
+first call.
 """
 
 from collections.abc import Callable
@@ -11,13 +12,11 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Protocol, cast
 
-from processors.metrics._estimate import Estimate
+from processors.figures.estimate import Estimate
 from processors.summaries.confusion import Confusion
 from processors.summaries.moments import Moments
 from processors.summaries.summary import Summary
 from processors.summaries.values import Values
-
-__all__ = ["Estimate", "Metric", "all_metrics", "compute"]
 
 
 class Metric(Protocol):

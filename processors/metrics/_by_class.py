@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable
 
-from processors.metrics._estimate import Estimate, estimate, undefined
-from processors.metrics._intervals import wilson_interval
+from processors.figures.estimate import Estimate, estimate, undefined
+from processors.figures.intervals import wilson_interval
 from processors.summaries.confusion import Confusion, Tally
 
 # What of a class the share of hits is taken of.

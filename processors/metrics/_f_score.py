@@ -2,9 +2,9 @@
 
 import math
 
+from processors.figures.estimate import Estimate, estimate, undefined
+from processors.figures.quantiles import NORMAL
 from processors.metrics._by_class import NEVER
-from processors.metrics._estimate import Estimate, estimate, undefined
-from processors.metrics._quantiles import NORMAL
 from processors.summaries.confusion import Confusion, Tally
 
 

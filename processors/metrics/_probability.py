@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.metrics._estimate import Estimate, undefined
+from processors.figures.estimate import Estimate, undefined
 from processors.summaries.positive import positive_label
 from processors.summaries.values import Values
 

@@ -1,7 +1,7 @@
 """Share of labels predicted as measured."""
 
-from processors.metrics._estimate import Estimate, estimate, undefined
-from processors.metrics._intervals import wilson_interval
+from processors.figures.estimate import Estimate, estimate, undefined
+from processors.figures.intervals import wilson_interval
 from processors.summaries.confusion import Confusion
 
 UNIT = "1"

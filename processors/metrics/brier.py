@@ -2,8 +2,8 @@
 
 import math
 
-from processors.metrics._estimate import Estimate, estimate
-from processors.metrics._intervals import mean_interval
+from processors.figures.estimate import Estimate, estimate
+from processors.figures.intervals import mean_interval
 from processors.metrics._probability import positives
 from processors.summaries.values import Values
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from processors.metrics._estimate import Estimate, estimate
+from processors.figures.estimate import Estimate, estimate
 from processors.metrics._probability import positives
 from processors.summaries.values import Values
 

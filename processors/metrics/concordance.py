@@ -2,8 +2,8 @@
 
 import math
 
-from processors.metrics._estimate import Estimate, estimate, undefined
-from processors.metrics._intervals import fisher_interval
+from processors.figures.estimate import Estimate, estimate, undefined
+from processors.figures.intervals import fisher_interval
 from processors.summaries.moments import Moments
 from processors.summaries.ratio import ratio
 

@@ -1,6 +1,6 @@
 """F0.5: precision and recall in one figure, precision weighing twice as much."""
 
-from processors.metrics._estimate import Estimate
+from processors.figures.estimate import Estimate
 from processors.metrics._f_score import f_score
 from processors.summaries.confusion import Confusion
 

@@ -1,6 +1,6 @@
 """F1: precision and recall in one figure, both weighing the same."""
 
-from processors.metrics._estimate import Estimate
+from processors.figures.estimate import Estimate
 from processors.metrics._f_score import f_score
 from processors.summaries.confusion import Confusion
 

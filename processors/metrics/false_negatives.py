@@ -1,7 +1,7 @@
 """How many of the measured positives were predicted negative."""
 
+from processors.figures.estimate import Estimate, estimate, undefined
 from processors.metrics._by_class import NEVER
-from processors.metrics._estimate import Estimate, estimate, undefined
 from processors.summaries.confusion import Confusion
 
 UNIT = "1"

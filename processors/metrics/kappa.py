@@ -2,8 +2,8 @@
 
 import math
 
-from processors.metrics._estimate import Estimate, estimate, undefined
-from processors.metrics._quantiles import NORMAL
+from processors.figures.estimate import Estimate, estimate, undefined
+from processors.figures.quantiles import NORMAL
 from processors.summaries.confusion import Confusion
 from processors.summaries.ratio import ratio
 

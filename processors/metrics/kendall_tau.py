@@ -5,8 +5,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from processors.metrics._estimate import Estimate, estimate, undefined
-from processors.metrics._intervals import fisher_interval
+from processors.figures.estimate import Estimate, estimate, undefined
+from processors.figures.intervals import fisher_interval
 from processors.summaries.values import Values
 
 UNIT = "1"

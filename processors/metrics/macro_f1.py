@@ -1,6 +1,6 @@
 """F1 of a class against the rest, the classes weighing the same."""
 
-from processors.metrics._estimate import Estimate
+from processors.figures.estimate import Estimate
 from processors.metrics._f_score import macro_f_score
 from processors.summaries.confusion import Confusion
 

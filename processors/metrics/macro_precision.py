@@ -1,7 +1,7 @@
 """Precision of a class against the rest, the classes weighing the same."""
 
+from processors.figures.estimate import Estimate
 from processors.metrics._by_class import macro, predicted
-from processors.metrics._estimate import Estimate
 from processors.summaries.confusion import Confusion
 
 UNIT = "1"

@@ -1,7 +1,7 @@
 """Mean absolute error."""
 
-from processors.metrics._estimate import Estimate, estimate, undefined
-from processors.metrics._intervals import mean_interval
+from processors.figures.estimate import Estimate, estimate, undefined
+from processors.figures.intervals import mean_interval
 from processors.summaries.moments import Moments
 
 UNIT = "value"

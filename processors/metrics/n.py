@@ -1,6 +1,6 @@
 """How many pairs a window holds: its numeric pairs if it has any, else its labelled ones."""
 
-from processors.metrics._estimate import Estimate, estimate
+from processors.figures.estimate import Estimate, estimate
 from processors.summaries.summary import Summary
 
 UNIT = "1"

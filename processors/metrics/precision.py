@@ -1,7 +1,7 @@
 """Share of the predicted positives that were measured positive."""
 
+from processors.figures.estimate import Estimate
 from processors.metrics._by_class import predicted, rate
-from processors.metrics._estimate import Estimate
 from processors.summaries.confusion import Confusion
 
 UNIT = "1"

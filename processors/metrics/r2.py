@@ -1,6 +1,6 @@
 """Coefficient of determination of the prediction for the outcome."""
 
-from processors.metrics._estimate import Estimate, estimate, undefined
+from processors.figures.estimate import Estimate, estimate, undefined
 from processors.summaries.moments import Moments
 from processors.summaries.ratio import ratio
 

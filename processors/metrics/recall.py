@@ -1,7 +1,7 @@
 """Share of the measured positives that were predicted positive."""
 
+from processors.figures.estimate import Estimate
 from processors.metrics._by_class import measured, rate
-from processors.metrics._estimate import Estimate
 from processors.summaries.confusion import Confusion
 
 UNIT = "1"

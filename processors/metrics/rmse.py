@@ -2,8 +2,8 @@
 
 import math
 
-from processors.metrics._estimate import Estimate, estimate, undefined
-from processors.metrics._quantiles import chi_squared
+from processors.figures.estimate import Estimate, estimate, undefined
+from processors.figures.quantiles import chi_squared
 from processors.summaries.moments import Moments
 
 UNIT = "value"

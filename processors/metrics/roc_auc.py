@@ -2,10 +2,10 @@
 
 import math
 
+from processors.figures.estimate import Estimate, estimate, undefined
+from processors.figures.quantiles import NORMAL
 from processors.metrics._area import area
-from processors.metrics._estimate import Estimate, estimate, undefined
 from processors.metrics._probability import positives
-from processors.metrics._quantiles import NORMAL
 from processors.summaries.values import Values
 
 UNIT = "1"

@@ -1,7 +1,7 @@
 """Slope of the prediction regressed on the outcome."""
 
-from processors.metrics._estimate import Estimate, estimate, undefined
-from processors.metrics._quantiles import student
+from processors.figures.estimate import Estimate, estimate, undefined
+from processors.figures.quantiles import student
 from processors.summaries.moments import Moments
 from processors.summaries.ratio import ratio, root
 

@@ -25,7 +25,7 @@ from processors.assay.noise_floor import (
 )
 from processors.assay.repeats import LAST_TWO_LAYOUT, LastTwo, Repeats
 from processors.assay.variance_components import variance_components
-from processors.metrics import Estimate
+from processors.figures.estimate import Estimate
 from schemas.errors import SettingsError
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"

@@ -16,7 +16,7 @@ from processors.class_metrics import (
     compute_classes,
     quoted,
 )
-from processors.metrics import Estimate
+from processors.figures.estimate import Estimate
 from processors.summaries.confusion import Confusion
 
 texts = st.text(max_size=12) | st.sampled_from(["a:b", "100 %", "%3A", "a", "b"])

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import processors.metrics
-from processors.metrics import Estimate, all_metrics, compute
+from processors.figures.estimate import Estimate
+from processors.metrics import all_metrics, compute
 from processors.summaries.confusion import Confusion
 from processors.summaries.moments import Moments
 from processors.summaries.summary import Summary

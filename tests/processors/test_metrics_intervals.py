@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from processors.metrics import Estimate, all_metrics
-from processors.metrics._intervals import wilson_interval
-from processors.metrics._quantiles import chi_squared, student
+from processors.figures.estimate import Estimate
+from processors.figures.intervals import wilson_interval
+from processors.figures.quantiles import chi_squared, student
+from processors.metrics import all_metrics
 from processors.summaries.confusion import Confusion
 from processors.summaries.moments import Moments
 from processors.summaries.values import Values

@@ -9,9 +9,10 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processors.figures.estimate import Estimate
+from processors.figures.intervals import wilson_interval
 from processors.hand_till import hand_till
-from processors.metrics import Estimate, all_metrics
-from processors.metrics._intervals import wilson_interval
+from processors.metrics import all_metrics
 from processors.summaries.confusion import Confusion
 from schemas.errors import InvalidValueError
 

@@ -9,7 +9,8 @@ import sklearn.metrics
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from processors.metrics import Estimate, all_metrics, compute
+from processors.figures.estimate import Estimate
+from processors.metrics import all_metrics, compute
 from processors.summaries.confusion import Confusion
 from processors.summaries.moments import Moments
 from processors.summaries.values import Values

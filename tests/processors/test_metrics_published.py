@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from processors.figures.estimate import Estimate
 from processors.hand_till import hand_till
-from processors.metrics import Estimate, compute
+from processors.metrics import compute
 from processors.summaries.confusion import Confusion
 from processors.summaries.moments import Moments
 from processors.summaries.values import Values

@@ -2,7 +2,7 @@
 
 import math
 
-from processors.metrics._quantiles import NORMAL, student
+from processors.figures.quantiles import NORMAL, student
 
 
 def mean_interval(n: int, mean: float, sd: float) -> tuple[float, float] | None:
