@@ -4,11 +4,10 @@ A control's results come as outcomes that meet predictions, as all do. They are 
 series: what a compound of known value reads says nothing of how good a model is.
 """
 
-from collections.abc import Mapping
 from itertools import islice
 from typing import NamedTuple
 
-from processors.assay.control_target import Learnt, Target, learn_target
+from processors.assay.control_target import Target, learn_target
 from processors.assay.mean_shift import ControlResults
 from processors.keys import control_prefix, row_of, time_of
 from processors.record_layout import RecordLayout
@@ -75,29 +74,10 @@ class Controls:
             rows = [(time_of(key), _VALUE.unpack(value)[0]) for key, value in newest]
             before = [v for at, v in reversed(rows) if at is None or start is None or at < start]
             since = [v for at, v in reversed(rows) if at is not None and start and at >= start]
-            target = stated or _learnt(before).target
+            target = stated or learn_target(before).target
             if target is not None and since:
                 found.append(ControlResults(target, since))
         return found
-
-    def missing(
-        self, lane_key: bytes, assay_id: str, model_version: str, store: Store
-    ) -> Mapping[str, str]:
-        """Return what each control lacks before it can tell something, by molecule."""
-        found: dict[str, str] = {}
-        for molecule_id, stated in self._of.get(assay_id, {}).items():
-            prefix = control_prefix(lane_key, model_version, molecule_id)
-            values = [_VALUE.unpack(v)[0] for _, v in islice(store.scan(prefix), RESULTS_MAX)]
-            lacks = None if stated is not None else _learnt(values).missing
-            if not values:
-                lacks = "no result of it has come with a prediction"
-            if lacks is not None:
-                found[molecule_id] = lacks
-        return found
-
-
-def _learnt(values: list[float]) -> Learnt:
-    return learn_target(values)
 
 
 def _key(lane_key: bytes, record: Scored, pair_id: bytes) -> bytes:
