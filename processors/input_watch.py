@@ -5,8 +5,7 @@ overlap. One look tests all inputs with a full window; false discoveries are con
 so that without any drift a look finds none but at the rate it is allowed. An input that drifts is
 no alert by itself: it tells whether the chemistry moved when a model's errors did.
 
-References: Y. Benjamini, Y. Hochberg (1995), Journal of the Royal Statistical Society B 57,
-289-300; those of `processors.input_sample`.
+References: those of `processors.input_sample` and `processors.false_discovery`.
 """
 
 import math
@@ -15,6 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
+from processors.false_discovery import benjamini_hochberg
 from processors.input_sample import InputReference, InputSample, InputState
 from processors.runs import Run
 from schemas.errors import InvalidValueError
@@ -134,7 +134,7 @@ class InputWatch:
         }
         if not tested:
             return Look({}, ())
-        adjusted = _adjusted(tested)
+        adjusted = dict(zip(tested, benjamini_hochberg(list(tested.values())), strict=True))
         drifts = []
         for name, p_value in tested.items():
             corrected = adjusted[name]
@@ -159,14 +159,3 @@ class InputWatch:
 @lru_cache(256)
 def _run_code(instrument: str, day: int) -> int:
     return crc32(f"{instrument}\x1f{day}".encode())
-
-
-def _adjusted(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Return p-values after Benjamini-Hochberg; SciPy's takes longer than the tests themselves."""
-    number, least = len(p_values), 1.0
-    adjusted = dict.fromkeys(p_values, 1.0)
-    for rank, name in zip(
-        range(number, 0, -1), sorted(p_values, key=p_values.__getitem__, reverse=True), strict=True
-    ):
-        least = adjusted[name] = min(least, p_values[name] * number / rank)
-    return adjusted

@@ -3,8 +3,7 @@
 Levels are places in `Candidates.levels`. A level is judged against all other results, those before
 the change included, and must then explain far more than that everything moved alike. Where it does
 not, what everything moved is taken out, and levels are judged by what they moved beyond it.
-References: Y. Benjamini, Y. Hochberg (1995), JRSS B 57, 289-300, for the adjustment of p-values;
-R. E. Kass, A. E. Raftery (1995), JASA 90, 773-795, for the strength of evidence.
+Reference: R. E. Kass, A. E. Raftery (1995), JASA 90, 773-795, for the strength of evidence.
 """
 
 from typing import NamedTuple
@@ -14,6 +13,7 @@ import numpy as np
 from processors.causes.candidates import EVERYTHING, TIED_OVERLAP_MIN, Candidates, Side
 from processors.causes.moves import Moves
 from processors.causes.results import RUN, Flags, Numbers
+from processors.false_discovery import benjamini_hochberg
 
 # Most causes that are named of one change.
 CAUSES_MAX = 3
@@ -100,14 +100,14 @@ class Found:
         self, p_values: Numbers, family: Flags, took_over: list[float]
     ) -> tuple[Numbers, float]:
         """Return the adjusted p-values of the levels, and of those that took over, 1 for none."""
-        runs = self._candidates.factors == RUN
+        of_runs = self._candidates.factors == RUN
         adjusted = p_values.copy()
-        own = family & ~runs
-        found = _benjamini_hochberg(np.append(p_values[own], took_over))
-        adjusted[own] = found[: np.count_nonzero(own)]
-        own = family & runs
-        adjusted[own] = np.minimum(1.0, RUN_PENALTY * _benjamini_hochberg(p_values[own]))
-        return adjusted, float(found[-1]) if took_over else 1.0
+        levels, runs = family & ~of_runs, family & of_runs
+        found = benjamini_hochberg([*p_values[levels].tolist(), *took_over])
+        adjusted[levels] = found[: np.count_nonzero(levels)]
+        found_of_runs = benjamini_hochberg(p_values[runs].tolist())
+        adjusted[runs] = [min(1.0, RUN_PENALTY * p_value) for p_value in found_of_runs]
+        return adjusted, found[-1] if took_over else 1.0
 
     def _alone(self, place: int) -> Moves:
         return self._candidates.moves(self._side, [place], self.beside(place))
@@ -201,9 +201,3 @@ class Found:
             if as_well or (overlap[place] >= TIED_OVERLAP_MIN and apart > TIED_APART_P_MAX):
                 tied.append(place)
         return tied
-
-
-def _benjamini_hochberg(p_values: Numbers) -> Numbers:
-    from scipy.stats import false_discovery_control  # slow to import
-
-    return false_discovery_control(p_values) if p_values.size else p_values
