@@ -29,8 +29,8 @@ class WindowRows:
     ...     row = Compared(at + 0.5, float(at), None, None, None).to_bytes()
     ...     store.put(keys.row(at, b"i" * 16), row)
     >>> rows = WindowRows(keys, store, 2)
-    >>> rows.at, rows.sums(0, 2).moments.mean_predicted(), rows.values(1).predicted.tolist()
-    (3, 3.0, [3.5])
+    >>> rows.at, rows.sums(0, 2).moments.mean_error(), rows.values(1).predicted.tolist()
+    (3, 0.5, [3.5])
     """
 
     def __init__(self, keys: SeriesKeys, store: Store, pairs: int) -> None:

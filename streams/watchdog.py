@@ -76,7 +76,6 @@ class Judge:
         # Since when input waits for a lane that does not move.
         self._waiting: dict[int, float] = {}
         self._lost_since: float | None = None
-        self._last: tuple[float, float] | None = None
         self._offered_s: dict[int, float] = {}
 
     def judge(self, sight: StageSight, now_s: float) -> str | None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from processors.summaries.exact_terms import PAIRS_MAX, exact_terms
 from processors.summaries.moments import Moments
+from processors.summaries.ratio import root
 
 doubles = st.floats(allow_nan=False, allow_infinity=False)
 usual = st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-9)
@@ -39,5 +40,6 @@ def test_digits_of_ones_do_not_overflow(count: int) -> None:
     window = window_of([(full, -full), (-full, full)] * (count // 2) + [(full, full)] * (count % 2))
     square = Fraction(full) ** 2
     assert window.n == count
-    assert window.mean_squared_error() == float(4 * square * (count // 2 * 2) / count)
+    squares = 4 * square * (count // 2 * 2) / count
+    assert window.root_mean_squared_error() == root(squares.numerator, squares.denominator)
     assert window.mean_absolute_error() == float(2 * Fraction(full) * (count // 2 * 2) / count)
