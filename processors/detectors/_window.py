@@ -1,7 +1,7 @@
 """What detectors share that test one full window after the other against the reference.
 
 Windows do not overlap: a test that looks again at the same pairs spends its false alarms many times
-over.
+over. The detector of a file is this one with the test that it brings.
 """
 
 import math
@@ -24,7 +24,7 @@ class WindowDetector:
     """Collects a window, tests it, starts the next; state is [since, values of the window].
 
     >>> from processors.two_sample.mann_whitney import compare
-    >>> detector = WindowDetector("mann_whitney", compare, None)
+    >>> detector = WindowDetector("mann_whitney", compare)
     >>> reference = [float(i) for i in range(50)]
     >>> def seen(value, at): return Observation(value, 0.0, 1.0, at, reference, 1.0)
     >>> same = [detector.update(seen(value, 1), 1e-4) for value in reference]
@@ -33,7 +33,7 @@ class WindowDetector:
     2
     """
 
-    def __init__(self, name: str, compare: Compare, state: State | None) -> None:
+    def __init__(self, name: str, compare: Compare, state: State | None = None) -> None:
         self.strength = 0.0
         self.limit: float | None = None
         self._name, self._compare = name, compare

@@ -5,33 +5,25 @@ that agree and differ, and what is none of them is one more; other values are pu
 the quantiles of the reference.
 
 References: those of `processors.two_sample.chi_squared`.
+
+>>> from processors.detectors import Observation
+>>> detector, reference = Detector(), [0.0] * 40 + [1.0] * 10
+>>> def seen(value, at): return Observation(value, 0.0, 1.0, at, reference, 1.0)
+>>> same = [detector.update(seen(value, 1), 1e-4) for value in reference]
+>>> wrong = [detector.update(seen(1.0, 2), 1e-4) for value in reference]
+>>> [change for change in same + wrong if change][0].since
+2
 """
 
 from collections.abc import Sequence
+from functools import partial
 
-from processors.detectors import State
 from processors.detectors._window import WindowDetector
 from processors.two_sample import Comparison
 from processors.two_sample.chi_squared import compare, compare_numbers
 
 EACH_SERIES = False
 KINDS_MAX = 10
-
-
-class Detector(WindowDetector):
-    """Finds changed shares; state is [since, values of the window].
-
-    >>> from processors.detectors import Observation
-    >>> detector, reference = Detector(), [0.0] * 40 + [1.0] * 10
-    >>> def seen(value, at): return Observation(value, 0.0, 1.0, at, reference, 1.0)
-    >>> same = [detector.update(seen(value, 1), 1e-4) for value in reference]
-    >>> wrong = [detector.update(seen(1.0, 2), 1e-4) for value in reference]
-    >>> [change for change in same + wrong if change][0].since
-    2
-    """
-
-    def __init__(self, state: State | None = None) -> None:
-        super().__init__("chi_squared", _compare, state)
 
 
 def _compare(
@@ -43,3 +35,6 @@ def _compare(
     return compare(
         reference, [value if value in kinds else None for value in window], design_effect
     )
+
+
+Detector = partial(WindowDetector, "chi_squared", _compare)
