@@ -6,7 +6,6 @@ columns, `csv_cells` says how numbers and times are written, `csv_records` what 
 
 import logging
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from connectors import csv_cells, normalise
@@ -202,12 +201,7 @@ class CsvEvents(Iterator[E | DeadLetter], Generic[E]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -9,7 +9,6 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
 from schemas.errors import DataError, MalformedRecordError, SettingsError
@@ -153,12 +152,7 @@ class Rows(Iterator[Row | BadRow]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _header(self) -> tuple[str, ...]:

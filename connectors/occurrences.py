@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch, WriteOptions
@@ -77,10 +76,5 @@ class Occurrences:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
