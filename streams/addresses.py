@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from schemas.errors import UserError
 from streams.local.state import StackAddresses, read_running_stack, read_users
@@ -72,9 +72,10 @@ def as_environment(settings: Settings) -> dict[str, str]:
     """Return the RECALIBRA_* variables that give a child process the same settings."""
     found = {"RECALIBRA_STATE_DIR": str(settings.state_dir)}
     for section in ("kafka", "clickhouse", "registry", "streams", "core", "monitor", "logging"):
-        for name, value in getattr(settings, section):
+        part = getattr(settings, section)
+        for name, value in part:
             if value is not None:
-                found[f"RECALIBRA_{section}_{name}".upper()] = _as_text(value)
+                found[f"RECALIBRA_{section}_{name}".upper()] = _as_text(part, name, value)
     if settings.notify:
         from streams.notify.channels import as_text
 
@@ -82,10 +83,10 @@ def as_environment(settings: Settings) -> dict[str, str]:
     return found
 
 
-def _as_text(value: object) -> str:
+def _as_text(part: BaseModel, name: str, value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     # What pydantic-settings reads from a variable: JSON for what has parts.
     if isinstance(value, (dict, tuple)):
-        return json.dumps(value, default=lambda part: part.model_dump(mode="json"))
+        return json.dumps(part.model_dump(mode="json", include={name})[name])
     return str(value)

@@ -17,6 +17,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     SecretStr,
     ValidationError,
     model_validator,
@@ -197,31 +198,14 @@ class CoreSettings(_Section):
     window_days: tuple[Annotated[int, Field(ge=1, le=3_650)], ...] = (30,)
 
 
-class RuleSettings(_Section):
-    """A rule of the lab's; see `processors.alerts.rule.Rule`."""
-
-    name: str
-    assay_id: str = "*"
-    model_id: str | None = None
-    metric: str | None = None
-    below: float | None = Field(None, allow_inf_nan=False)
-    above: float | None = Field(None, allow_inf_nan=False)
-    window: str = "days:7"
-    periods: int = 1
-    minimum_n: int = 30
-    minimum_positives: int = 0
-    bound: str = "interval"
-    segment_field: str | None = None
-    drift_in_features: int | None = None
-    severity: str = "warning"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _names_fields(cls, given: Any) -> Any:
-        unknown = sorted(set(given) - set(cls.model_fields)) if isinstance(given, dict) else []
-        if unknown:
-            raise ValueError(f"there is no {unknown[0]!r}; there are {', '.join(cls.model_fields)}")
-        return given
+def _rule(given: object) -> object:
+    """Let a table of a rule's fields pass, and say of another what there is."""
+    if not isinstance(given, (dict, Rule)):
+        raise ValueError("a rule is a table")
+    unknown = [] if isinstance(given, Rule) else sorted(set(given) - set(Rule._fields))
+    if unknown:
+        raise ValueError(f"there is no {unknown[0]!r}; there are {', '.join(Rule._fields)}")
+    return given
 
 
 class ControlSettings(_Section):
@@ -248,12 +232,14 @@ class ControlSettings(_Section):
 class MonitorSettings(_Section):
     """What the charts may cost in false alarms, and when else the lab wants to be told."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     false_alarms_per_model_year: float = Field(0.2, gt=0, le=365)
     pairs_per_model_year: int = Field(5_000, ge=100)
     detectors: dict[str, Annotated[float, Field(gt=0, le=1)]] = dict(DETECTORS)
     baseline_results: int = Field(50, ge=20, le=1_000)
     no_labels_after_days: int = Field(14, ge=1, le=400)
-    rules: tuple[RuleSettings, ...] = ()
+    rules: tuple[Annotated[Rule, BeforeValidator(_rule), PlainSerializer(Rule._asdict)], ...] = ()
     controls: tuple[ControlSettings, ...] = ()
 
     @model_validator(mode="after")
@@ -271,14 +257,10 @@ class MonitorSettings(_Section):
     @model_validator(mode="after")
     def _rules_can_be(self) -> Self:
         try:
-            check_rules(self.as_rules())
+            check_rules(self.rules)
         except SettingsError as error:
             raise ValueError(str(error)) from error
         return self
-
-    def as_rules(self) -> tuple[Rule, ...]:
-        """Return the rules as the core takes them."""
-        return tuple(Rule(**rule.model_dump()) for rule in self.rules)
 
 
 def _as_addresses(raw: object) -> object:
@@ -333,7 +315,7 @@ class Settings(BaseSettings):
             **core,
             **monitor,
             retention_days_by_assay={canonical(name): n for name, n in days.items()},
-            rules=self.monitor.as_rules(),
+            rules=self.monitor.rules,
             controls=tuple(control.as_control() for control in self.monitor.controls),
         )
 
