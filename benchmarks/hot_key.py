@@ -23,7 +23,8 @@ from schemas.table import SchemaTable
 from schemas.topics import join_key, topic_name
 from streams.addresses import as_environment, with_stack
 from streams.kafka_access import ensure_topics
-from streams.settings import KafkaSettings, Settings
+from streams.settings import Settings
+from streams.settings.services import KafkaSettings
 from streams.supervisor import Supervisor
 from streams.topic_reader import TopicReader
 

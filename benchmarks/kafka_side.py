@@ -32,7 +32,7 @@ from schemas.events import Prediction
 from schemas.partitioner import partition_of
 from schemas.topics import key_of
 from streams.kafka_access import ensure_topics
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 PARTITIONS = 4
 ANSWER_TIMEOUT_S = 15.0

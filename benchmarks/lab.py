@@ -22,7 +22,9 @@ from streams.addresses import as_environment, with_stack
 from streams.clickhouse_access import ensure_tables
 from streams.kafka_access import ensure_topics
 from streams.local.stack import LocalStack
-from streams.settings import REPOSITORY, CoreSettings, KafkaSettings, Settings
+from streams.settings import REPOSITORY, Settings
+from streams.settings.lab import CoreSettings
+from streams.settings.services import KafkaSettings
 from streams.supervisor import Supervisor
 
 CODEC = Codec(SchemaTable())

@@ -29,7 +29,8 @@ from schemas.topics import topic_name
 from streams.addresses import as_environment, with_stack
 from streams.kafka_access import ensure_topics
 from streams.local.stack import LocalStack
-from streams.settings import KafkaSettings, Settings
+from streams.settings import Settings
+from streams.settings.services import KafkaSettings
 from streams.supervisor import Supervisor
 
 CODEC = Codec(SchemaTable())

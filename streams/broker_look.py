@@ -19,7 +19,7 @@ from schemas.errors import UnavailableError, UserError
 from schemas.topics import TOPICS, topic_name
 from streams.kafka_access import client_settings, stage_names
 from streams.lane_facts import Note
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 from streams.unread import Peek, Place, Unread, stable_ends
 
 CONNECT_TIMEOUT_S = 6.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from schemas.errors import RecalibraError, SettingsError, UnavailableError, UserError
 from streams.clickhouse_peer import OK, answer_of
-from streams.settings import ClickHouseSettings
+from streams.settings.services import ClickHouseSettings
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

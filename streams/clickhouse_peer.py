@@ -9,7 +9,7 @@ import socket
 import ssl
 
 from schemas.errors import SettingsError, UnavailableError
-from streams.settings import ClickHouseSettings
+from streams.settings.services import ClickHouseSettings
 
 TIMEOUT_S = 4.0
 ANSWER_BYTES_MAX = 100

@@ -18,7 +18,8 @@ from schemas.topics import topic_name
 from streams.clickhouse_access import asking
 from streams.kafka_access import client_settings, log, reached
 from streams.kafka_errors import translated
-from streams.settings import ClickHouseSettings, KafkaSettings, Settings
+from streams.settings import Settings
+from streams.settings.services import ClickHouseSettings, KafkaSettings
 
 WARN_AFTER_S = 1.0
 WRONG_AFTER_S = 300.0

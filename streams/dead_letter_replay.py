@@ -17,7 +17,7 @@ from schemas.topics import TOPICS, key_of, topic_name
 from streams.kafka_access import client_settings
 from streams.lane import DEAD_PAYLOAD_BYTES_MAX
 from streams.lane_log import Outgoing
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 from streams.topic_reader import TopicReader
 
 CHUNK_LETTERS = 100

@@ -12,7 +12,7 @@ from schemas.codec import Codec
 from schemas.errors import DataError, UserError
 from schemas.events import DeadLetter, Event
 from schemas.topics import TOPICS, digest, topic_name
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 from streams.topic_reader import Progress, TopicReader
 
 MATCHES_NAMED_MAX = 3

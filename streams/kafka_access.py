@@ -14,7 +14,7 @@ from schemas.errors import RefusedStateError, UnavailableError, UserError
 from schemas.topics import TOPICS, topic_name
 from streams.kafka_errors import diagnosed, translated, who
 from streams.kafka_tls import tls_context
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException
 from schemas.errors import OursError, RecalibraError, SettingsError, UnavailableError, UserError
 from streams.kafka_peer import TIMEOUT_S, Apis, Peer, look, unverified
 from streams.kafka_tls import show_certificate, tls_context
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 log = logging.getLogger(__name__)
 

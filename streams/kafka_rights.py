@@ -21,7 +21,7 @@ from schemas.topics import TOPICS, topic_name
 from streams.kafka_access import changelog_name, client_settings, reached, stage_names
 from streams.kafka_errors import DENIED, translated, who
 from streams.notify import STAGE as NOTIFY
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 TIMEOUT_S = 5.0
 READ, WRITE = AclOperation.READ, AclOperation.WRITE

@@ -4,7 +4,7 @@ import ssl
 from typing import Any
 
 from schemas.errors import SettingsError
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 
 def tls_context(kafka: KafkaSettings) -> ssl.SSLContext:

@@ -8,7 +8,7 @@ from pythonjsonlogger.orjson import OrjsonFormatter
 
 from schemas.errors import UserError
 from streams.lane_log import LaneAddress
-from streams.settings import LoggingSettings
+from streams.settings.processes import LoggingSettings
 from streams.worker_name import WorkerName
 
 HUMAN = "%(asctime)s %(levelname)s %(name)s: %(message)s"

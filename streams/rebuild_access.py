@@ -12,7 +12,8 @@ from schemas.topics import topic_name
 from streams.addresses import kafka_resolved, resolved, running_stack, with_stack
 from streams.kafka_access import ADMIN_TIMEOUT_S, LOOK_EVERY_S, client_settings
 from streams.local.stack import LocalStack
-from streams.settings import KafkaSettings, Settings
+from streams.settings import Settings
+from streams.settings.services import KafkaSettings
 
 # What a broker says of a group for some seconds after its start.
 LOOKS_FOR_GROUP = (

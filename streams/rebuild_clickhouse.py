@@ -27,7 +27,7 @@ from sinks.side_tables import SideTables
 from sinks.tables import TABLES
 from streams.grouped_writes import Sink
 from streams.kafka_access import client_settings
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 from streams.sink_stage import SinkProcessor
 from streams.topic_reader import TIMEOUT_S, TopicReader
 

@@ -12,7 +12,7 @@ from schemas.errors import (
     UnknownSchemaError,
 )
 from schemas.table import SchemaTable, unmarked
-from streams.settings import SchemaRegistrySettings
+from streams.settings.services import SchemaRegistrySettings
 
 if TYPE_CHECKING:
     from confluent_kafka.schema_registry import Schema as RegistrySchema

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from schemas.errors import UnavailableError, UserError
 from streams.kafka_access import client_settings, reached
 from streams.kafka_errors import translated
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 TIMEOUT_S = 15.0
 STUCK_AFTER_S = 60.0

@@ -15,7 +15,8 @@ from streams.addresses import as_environment, with_stack
 from streams.clickhouse_access import asking, ensure_tables
 from streams.kafka_access import stage_names
 from streams.local.state import read_running_stack
-from streams.settings import KafkaSettings, Settings
+from streams.settings import Settings
+from streams.settings.services import KafkaSettings
 from streams.supervisor import Supervisor
 
 CODEC = Codec(SchemaTable())

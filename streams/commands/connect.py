@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from streams.settings import CoreSettings
+    from streams.settings.lab import CoreSettings
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 BAD_ROWS_SHOWN_MAX = 20

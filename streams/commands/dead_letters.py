@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from schemas.codec import Codec
     from schemas.events import DeadLetter
     from streams.dead_letters import Said
-    from streams.settings import KafkaSettings
+    from streams.settings.services import KafkaSettings
     from streams.topic_reader import Progress
 
 EXIT_LEFT = 1

@@ -10,7 +10,7 @@ from schemas.codec import Codec
 from schemas.events import Alert, DeadLetter, Metric, Pair
 from schemas.topics import TOPICS, topic_name
 from streams.kafka_access import client_settings
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 FOLLOWED = ("pairs", "metrics", "alerts", "dead-letters")
 CHART_PAIRS = 15

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from schemas.events import Alert
 from streams.clickhouse_access import asking
-from streams.settings import ClickHouseSettings
+from streams.settings.services import ClickHouseSettings
 
 VIEWS = ("predictions", "outcomes", "pairs", "accuracy", "alerts", "dead_letters")
 

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from streams.doctor._checkup import Checkup
 from streams.doctor._finding import Finding, fine, warning, wrong
 from streams.kafka_errors import who
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 PLACE = 20
 CONNECT_TIMEOUT_S = 3.0

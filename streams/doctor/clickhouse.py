@@ -9,7 +9,7 @@ from streams.clickhouse_access import asking
 from streams.doctor._checkup import Checkup
 from streams.doctor._finding import Finding, fine, warning, wrong
 from streams.doctor.broker import is_loopback
-from streams.settings import ClickHouseSettings
+from streams.settings.services import ClickHouseSettings
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client

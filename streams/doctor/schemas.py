@@ -9,7 +9,7 @@ from schemas.table import SchemaTable, published, unmarked
 from streams.doctor._checkup import Checkup
 from streams.doctor._finding import Finding, fine, warning, wrong
 from streams.schema_ids import NOT_FOUND, as_registered, registry_client, registry_error
-from streams.settings import SchemaRegistrySettings
+from streams.settings.services import SchemaRegistrySettings
 
 if TYPE_CHECKING:
     from confluent_kafka.schema_registry import Schema, SchemaRegistryClient

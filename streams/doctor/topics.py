@@ -14,7 +14,7 @@ from streams.doctor._checkup import Checkup
 from streams.doctor._finding import Finding, fine, warning, wrong
 from streams.kafka_access import wanted_topics
 from streams.kafka_errors import DENIED, translated
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 PLACE = 50
 TIMEOUT_S = 5.0

@@ -20,7 +20,7 @@ from schemas.events import Alert
 from schemas.topics import topic_name
 from streams.kafka_access import client_settings
 from streams.notify import group_of
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 from streams.topic_reader import TopicReader
 
 # An address that is new hears what was said so long before it was first there.

@@ -12,7 +12,7 @@ from schemas.topics import digest, key_of, topic_name
 from streams.kafka_access import client_settings
 from streams.notify import STAGE
 from streams.notify.outbox import Item
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 SEND_TIMEOUT_S = 30.0
 ORIGIN = f"{STAGE} of "

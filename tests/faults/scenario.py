@@ -25,7 +25,10 @@ from schemas.errors import RecalibraError
 from streams.addresses import as_environment, with_stack
 from streams.clickhouse_access import asking, ensure_tables
 from streams.kafka_access import client_settings, ensure_topics
-from streams.settings import CoreSettings, KafkaSettings, Settings, StreamSettings
+from streams.settings import Settings
+from streams.settings.lab import CoreSettings
+from streams.settings.processes import StreamSettings
+from streams.settings.services import KafkaSettings
 
 SESSION_TIMEOUT_S = 6.0
 STEP_S = 0.05

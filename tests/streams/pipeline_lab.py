@@ -27,7 +27,10 @@ from streams.addresses import as_environment, with_stack
 from streams.clickhouse_access import asking, ensure_tables
 from streams.kafka_access import client_settings, ensure_topics
 from streams.local.stack import LocalStack
-from streams.settings import CoreSettings, KafkaSettings, Settings, StreamSettings
+from streams.settings import Settings
+from streams.settings.lab import CoreSettings
+from streams.settings.processes import StreamSettings
+from streams.settings.services import KafkaSettings
 from streams.supervisor import Supervisor
 from streams.topic_reader import TopicReader
 

@@ -29,7 +29,7 @@ from pydantic import SecretStr
 from streams.local.kafka import READY_TIMEOUT_S, KafkaBroker
 from streams.local.ports import LOOPBACK, choose_port
 from streams.local.state import StackAddresses
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 USER = "lab-user"
 CERTIFIED = "lab-machine"

@@ -15,7 +15,8 @@ from schemas.events import AssayContext, Outcome
 from streams.addresses import as_environment, with_stack
 from streams.clickhouse_access import make_sink
 from streams.local.stack import LocalStack
-from streams.settings import ControlSettings, Settings
+from streams.settings import Settings
+from streams.settings.lab import ControlSettings
 
 MSR = Path(__file__).resolve().parents[2].parent / "shared/data/msr/MSR3data32.csv"
 needs_data = pytest.mark.skipif(

@@ -21,7 +21,8 @@ from streams.cli import recalibra
 from streams.clickhouse_access import asking, ensure_tables
 from streams.local.ports import LOOPBACK
 from streams.local.stack import LocalStack
-from streams.settings import REPOSITORY, ClickHouseSettings, Settings
+from streams.settings import REPOSITORY, Settings
+from streams.settings.services import ClickHouseSettings
 
 WRONG = "sesame-open"
 

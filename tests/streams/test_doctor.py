@@ -29,15 +29,9 @@ from streams.doctor._checkup import Checkup, Said, examined, subjects
 from streams.doctor._finding import Finding, fine
 from streams.kafka_access import ensure_topics, wanted_topics
 from streams.local.stack import LocalStack
-from streams.settings import (
-    REPOSITORY,
-    ClickHouseSettings,
-    DoctorSettings,
-    KafkaSettings,
-    SchemaRegistrySettings,
-    Settings,
-    StreamSettings,
-)
+from streams.settings import REPOSITORY, Settings
+from streams.settings.processes import DoctorSettings, StreamSettings
+from streams.settings.services import ClickHouseSettings, KafkaSettings, SchemaRegistrySettings
 
 WRONG = "sesame-open"
 

@@ -12,7 +12,7 @@ from streams import kafka_access
 from streams.kafka_access import reached
 from streams.local.ports import LOOPBACK, choose_port
 from streams.local.stack import LocalStack
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 
 def test_a_broker_that_comes_up_while_it_is_looked_at_is_reached(

@@ -21,7 +21,8 @@ from streams.addresses import as_environment
 from streams.kafka_access import ensure_topics, reached
 from streams.kafka_rights import check_publisher_rights, check_stage_rights
 from streams.local.ports import LOOPBACK
-from streams.settings import REPOSITORY, KafkaSettings, Settings
+from streams.settings import REPOSITORY, Settings
+from streams.settings.services import KafkaSettings
 from streams.topic_reader import TopicReader
 
 WRONG = "sesame-open"

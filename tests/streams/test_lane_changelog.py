@@ -15,7 +15,7 @@ from streams import changelog
 from streams.kafka_access import changelog_name, client_settings
 from streams.lane_offsets import packed
 from streams.lane_store import OFFSETS_KEY, STATE_VERSION, LaneStore
-from streams.settings import StreamSettings
+from streams.settings.processes import StreamSettings
 
 NEWER = b"\0\0" + (STATE_VERSION + 1).to_bytes(2, "big")
 OLDER = b"\0\x09lab.pairs" + bytes(8)

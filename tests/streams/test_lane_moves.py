@@ -14,7 +14,8 @@ from schemas.errors import FencedError, OursError
 from schemas.table import SchemaTable
 from streams.lane import Lane
 from streams.lane_log import LaneAddress
-from streams.settings import KafkaSettings, Settings
+from streams.settings import Settings
+from streams.settings.services import KafkaSettings
 from streams.stage_app import StageApp
 from streams.transport import BlockConsumer
 

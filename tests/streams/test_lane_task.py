@@ -14,7 +14,8 @@ from schemas.errors import OursError, UnavailableError
 from streams.blocks import Block, Record
 from streams.lane import Lane
 from streams.lane_task import BLOCKS_WAITING_MAX, PART_RECORDS_MAX, LaneTask
-from streams.settings import Settings, StreamSettings
+from streams.settings import Settings
+from streams.settings.processes import StreamSettings
 
 DEADLINE_S = 10.0
 Story = Callable[[LaneTask], Coroutine[Any, Any, None]]

@@ -16,7 +16,8 @@ from schemas.topics import digest
 from streams.addresses import as_environment, with_stack
 from streams.clickhouse_access import make_sink
 from streams.local.stack import LocalStack
-from streams.settings import ControlSettings, Settings
+from streams.settings import Settings
+from streams.settings.lab import ControlSettings
 
 DAY_US = 86_400_000_000
 START_US = 20_000 * DAY_US

@@ -9,7 +9,8 @@ from pipeline_lab import PipelineLab, await_that, prediction
 from pydantic import SecretStr
 
 from streams.last_words import last_words
-from streams.settings import ClickHouseSettings, LoggingSettings
+from streams.settings.processes import LoggingSettings
+from streams.settings.services import ClickHouseSettings
 
 SECRET = "a-password-that-nobody-else-uses"
 

@@ -18,7 +18,8 @@ from streams.commands import demo
 from streams.demo.story import Story, tell
 from streams.local.stack import LocalStack
 from streams.replay import Replay
-from streams.settings import REPOSITORY, ClickHouseSettings, Settings
+from streams.settings import REPOSITORY, Settings
+from streams.settings.services import ClickHouseSettings
 
 README = (REPOSITORY / "README.md").read_text()
 STORY = tell()

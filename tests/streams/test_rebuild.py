@@ -39,7 +39,9 @@ from streams.kafka_access import changelog_name, client_settings
 from streams.local.stack import LocalStack
 from streams.rebuild_access import refuse_removed, refuse_running
 from streams.replay import Replay
-from streams.settings import KafkaSettings, Settings, StreamSettings
+from streams.settings import Settings
+from streams.settings.processes import StreamSettings
+from streams.settings.services import KafkaSettings
 
 SAID = ("pairs", "late", "coverage", "metrics", "alerts", "dead-letters")
 STAGES = ("join", "monitor")

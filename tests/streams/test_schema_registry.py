@@ -25,7 +25,8 @@ from streams.local.child import Child
 from streams.local.java import find_java
 from streams.local.ports import LOOPBACK, choose_port
 from streams.schema_ids import RegistryIds, make_codec, registry_client
-from streams.settings import SchemaRegistrySettings, Settings, load_settings
+from streams.settings import Settings, load_settings
+from streams.settings.services import SchemaRegistrySettings
 
 VERSION = "3.0.9"
 START_TIMEOUT_S = 60.0

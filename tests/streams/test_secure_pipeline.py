@@ -11,7 +11,7 @@ from test_pipeline import kill_family, load
 from schemas.events import Pair
 from streams.kafka_access import reached
 from streams.kafka_rights import check_publisher_rights, check_stage_rights
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 PAIRS = 2_000
 

@@ -13,7 +13,7 @@ from schemas.events import Pair
 from schemas.topics import topic_name
 from streams.kafka_access import client_settings
 from streams.local.stack import LocalStack
-from streams.settings import KafkaSettings
+from streams.settings.services import KafkaSettings
 
 PARTITIONS = 8
 PAIRS = 6_000

@@ -8,7 +8,7 @@ from pipeline_lab import PipelineLab, await_that, outcome, prediction
 
 from streams.addresses import as_environment
 from streams.local.stack import LocalStack
-from streams.settings import StreamSettings
+from streams.settings.processes import StreamSettings
 from streams.supervisor import Supervisor
 from streams.unread import Place
 from streams.watchdog import Judge, LaneSight, StageSight

@@ -12,7 +12,8 @@ import pytest
 from pipeline_lab import DEADLINE_S, PipelineLab, await_that, outcome, prediction
 
 from streams.addresses import as_environment
-from streams.settings import REPOSITORY, LoggingSettings
+from streams.settings import REPOSITORY
+from streams.settings.processes import LoggingSettings
 from streams.worker_places import worker_places
 
 
