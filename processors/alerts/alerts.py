@@ -135,5 +135,5 @@ class Alerts:
     def _keeper(self, about: Subject, store: Store) -> AlertKeeper:
         keeper = self._keepers.get(about)
         if keeper is None:
-            keeper = self._keepers[about] = AlertKeeper.load(about, store)
+            keeper = self._keepers[about] = AlertKeeper(about, store)
         return keeper

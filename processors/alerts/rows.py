@@ -3,38 +3,49 @@
 from processors.alerts.evidence import Evidence
 from processors.alerts.severity import INFO
 from processors.alerts.subject import Subject
-from schemas.events import ALERT_STATES, Alert
+from processors.series import SeriesName
+from schemas.events import ALERT_STATES, CONTEXT_FIELDS, Alert
 from schemas.topics import digest
 
 OPEN, ACKNOWLEDGED, MUTED, RECOVERED = ALERT_STATES
 
 
-def opened(about: Subject, number: int, detector: str, since: int | None, at: int | None) -> Alert:
-    """Return the first row of a subject's alert of a `number`, of which nothing is known yet.
+def blank(about: Subject, alert_id: str, state: str, detector: str) -> Alert:
+    """Return a row of which nothing else is known yet.
 
-    `since` and `at` are in microseconds. Equal alerts have equal ids, whoever works the log off.
-
-    >>> opened(Subject("net", "1", "a"), 1, "cusum", 5, 9).state
-    'open'
+    >>> blank(Subject("net", "1", "a"), "x", OPEN, "cusum").n
+    0
     """
     return Alert(
-        alert_id=digest("alert", *about, str(number)),
+        alert_id=alert_id,
         row_version=0,
-        state=OPEN,
+        state=state,
         model_id=about.model_id,
         model_version=about.model_version,
         assay_id=about.assay_id,
         segment_field=None,
         segment_value=None,
         detector=detector,
-        since=since,
-        detected_at=at,
+        since=None,
+        detected_at=None,
         effect_sd=None,
         p_value=None,
         n=0,
         reason="",
         severity=INFO,
     )
+
+
+def opened(about: Subject, number: int, detector: str, since: int | None, at: int | None) -> Alert:
+    """Return the first row of a subject's alert of a `number`.
+
+    `since` and `at` are in microseconds. Equal alerts have equal ids, whoever works the log off.
+
+    >>> opened(Subject("net", "1", "a"), 1, "cusum", 5, 9).state
+    'open'
+    """
+    row = blank(about, digest("alert", *about, str(number)), OPEN, detector)
+    return row._replace(since=since, detected_at=at)
 
 
 def segment_of(alert: Alert) -> tuple[str, str | None, str | None]:
@@ -44,6 +55,17 @@ def segment_of(alert: Alert) -> tuple[str, str | None, str | None]:
     (None, None)
     """
     return (alert.alert_id, alert.segment_field, alert.segment_value)
+
+
+def series_of(alert: Alert) -> SeriesName:
+    """Return the series of an alert's segment; runs and model versions have none of their own.
+
+    >>> series_of(opened(Subject("net", "1", "a"), 1, "cusum", 5, 9))
+    SeriesName(model_version='1', field=None, value=None)
+    """
+    if alert.segment_field not in CONTEXT_FIELDS:
+        return SeriesName(alert.model_version, None, None)
+    return SeriesName(alert.model_version, alert.segment_field, alert.segment_value)
 
 
 def telling(alert: Alert) -> tuple[object, ...]:

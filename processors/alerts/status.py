@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from processors.alerts.rows import blank
 from processors.alerts.sentences import moment
 from processors.alerts.severity import INFO, WARNING
 from processors.alerts.subject import Subject
@@ -69,21 +70,8 @@ def status_row(
     ('learning', 'net 1 in a is learning: no result yet.')
     """
     state = status.state or LEARNING
-    return Alert(
-        alert_id=digest("status", *about),
-        row_version=0,
-        state=state,
-        model_id=about.model_id,
-        model_version=about.model_version,
-        assay_id=about.assay_id,
-        segment_field=None,
-        segment_value=None,
-        detector=DETECTOR,
+    return blank(about, digest("status", *about), state, DETECTOR)._replace(
         since=status.no_labels_since,
-        detected_at=None,
-        effect_sd=None,
-        p_value=None,
-        n=0,
         reason=_reason(about, state, status, missing, strength, is_open),
         severity=INFO if state in (LEARNING, HEALTHY) else WARNING,
     )
