@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from connectors.publisher import Publisher
+    from streams.settings import Settings
     from streams.settings.lab import CoreSettings
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-BAD_ROWS_SHOWN_MAX = 20
 
 
 @click.group()
@@ -38,20 +39,15 @@ def connect_csv(predictions: Path | None, outcomes: Path | None, as_json: bool) 
     Example:
       recalibra connect csv --predictions P.csv --outcomes O.csv
     """
-    from datetime import UTC, datetime
-
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import DownloadColumn, TimeRemainingColumn
 
     from connectors.csv_send import send_csv
-    from connectors.event_places import Remembering
-    from connectors.publisher import Publisher
     from schemas.errors import SettingsError
     from streams.addresses import kafka_resolved
-    from streams.kafka_access import client_settings, ensure_topics
+    from streams.kafka_access import ensure_topics
     from streams.kafka_rights import check_publisher_rights
-    from streams.schema_ids import make_codec
     from streams.settings import load_settings
+    from streams.show_progress import FirstLines, progress_bar
     from streams.show_rows import print_json
 
     if predictions is None and outcomes is None:
@@ -59,47 +55,16 @@ def connect_csv(predictions: Path | None, outcomes: Path | None, as_json: bool) 
     settings = kafka_resolved(load_settings())
     ensure_topics(settings.kafka)
     check_publisher_rights(settings.kafka)
-    publisher = Publisher(
-        str(settings.kafka.bootstrap_servers),
-        settings.kafka.topic_prefix,
-        make_codec(settings.registry),
-        client_settings(settings.kafka),
-        remembering=Remembering(
-            settings.state_dir / "publisher",
-            datetime.now(UTC).date(),
-            _kept_days(settings.core),
-        ),
-    )
-    shown = 0
+    bad_rows = FirstLines()
 
     def bad_row(file: str, line: int, column: str | None, reason: str) -> None:
-        nonlocal shown
-        shown += 1
-        if shown <= BAD_ROWS_SHOWN_MAX:
-            where = f", column {column}" if column else ""
-            click.echo(f"{file}, line {line}{where}: {reason}", err=True)
+        where = f", column {column}" if column else ""
+        bad_rows.say(f"{file}, line {line}{where}: {reason}")
 
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("sending"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with publisher, bar:
-        task = bar.add_task("sending", total=None)
-        report = send_csv(
-            predictions,
-            outcomes,
-            publisher,
-            lambda read, total: bar.update(task, completed=read, total=total),
-            bad_row,
-        )
-    if shown > BAD_ROWS_SHOWN_MAX:
-        click.echo(f"and {shown - BAD_ROWS_SHOWN_MAX} more bad rows", err=True)
+    publisher, amounts = _publisher(settings), (DownloadColumn(), TimeRemainingColumn())
+    with publisher, progress_bar("sending", *amounts) as progress:
+        report = send_csv(predictions, outcomes, publisher, progress, bad_row)
+    bad_rows.say_rest("bad rows")
     files = {name: file._asdict() for name, file in report._asdict().items() if file is not None}
     if as_json:
         print_json([files])
@@ -109,6 +74,24 @@ def connect_csv(predictions: Path | None, outcomes: Path | None, as_json: bool) 
             f"{file['file_name']}: {file['rows']} rows, {file['sent']} sent, "
             f"{file['dead_letters']} to the dead letters"
         )
+
+
+def _publisher(settings: "Settings") -> "Publisher":
+    from datetime import UTC, datetime
+
+    from connectors.event_places import Remembering
+    from connectors.publisher import Publisher
+    from streams.kafka_access import client_settings
+    from streams.schema_ids import make_codec
+
+    today = datetime.now(UTC).date()
+    return Publisher(
+        str(settings.kafka.bootstrap_servers),
+        settings.kafka.topic_prefix,
+        make_codec(settings.registry),
+        client_settings(settings.kafka),
+        remembering=Remembering(settings.state_dir / "publisher", today, _kept_days(settings.core)),
+    )
 
 
 def _kept_days(core: "CoreSettings") -> int:

@@ -160,26 +160,9 @@ def _ask(yes: bool, question: str) -> None:
 
 @contextmanager
 def _progress() -> "Iterator[Callable[[str, int, int], None]]":
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda what, done, total: bar.update(
-            task, description=what, completed=done, total=total
-        )
+    from streams.show_progress import progress_bar
+
+    with progress_bar("", MofNCompleteColumn(), TimeRemainingColumn()) as progress:
+        yield lambda what, done, total: progress(done, total, what)
