@@ -58,16 +58,9 @@ def restore(
     )
     at = TopicPartition(topic, partition)
     try:
-        low, end = consumer.get_watermark_offsets(at, timeout=METADATA_TIMEOUT_S)
-        if store.changelog_position > end:
-            raise RefusedStateError(
-                f"a store stands at offset {store.changelog_position} of {topic}[{partition}], "
-                f"which ends at {end}: the topic was deleted, or lost records; remove the folder "
-                "stores in the state folder"
-            )
-        position = max(store.changelog_position, low)
-        consumer.assign([TopicPartition(topic, partition, position)])
-        first, applied, idle_s = position, 0, 0.0
+        first, end = _lacking(store, consumer, at)
+        consumer.assign([TopicPartition(topic, partition, first)])
+        position, applied, idle_s = first, 0, 0.0
         told_at = time.monotonic()
         progress(applied, 0, end - first)
         while position < end:
@@ -98,6 +91,18 @@ def restore(
         return applied
     finally:
         consumer.close()
+
+
+def _lacking(store: DurableStore, consumer: Consumer, at: TopicPartition) -> tuple[int, int]:
+    """Return from which offset to which a store lacks its changelog."""
+    low, end = consumer.get_watermark_offsets(at, timeout=METADATA_TIMEOUT_S)
+    if store.changelog_position > end:
+        raise RefusedStateError(
+            f"a store stands at offset {store.changelog_position} of {at.topic}[{at.partition}], "
+            f"which ends at {end}: the topic was deleted, or lost records; remove the folder "
+            "stores in the state folder"
+        )
+    return max(store.changelog_position, low), end
 
 
 def _records(messages: list[Message], end: int, what: str) -> list[tuple[bytes, bytes | None]]:

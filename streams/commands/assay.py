@@ -1,8 +1,12 @@
 """`recalibra assay`: how well an assay repeats itself, and how its controls stand."""
 
 import shutil
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from streams.show_assay import ControlStanding
 
 OUTCOMES = """
 SELECT molecule_id, value, instrument, measured_at, toUnixTimestamp64Micro(measured_at) AS at
@@ -65,16 +69,8 @@ def command(
     from streams.addresses import found
     from streams.clickhouse_access import asking
     from streams.settings import load_settings
-    from streams.show_assay import (
-        as_record,
-        control_words,
-        drawn,
-        models_of,
-        repeats_of,
-        sentences,
-        standing_of,
-    )
-    from streams.show_rows import print_json, print_table
+    from streams.show_assay import as_record, models_of, repeats_of, sentences, standing_of
+    from streams.show_rows import print_json
 
     settings, name = load_settings(), canonical(assay)
     with asking(found(settings, role="analyst").clickhouse) as client:
@@ -94,9 +90,18 @@ def command(
     ]
     if as_json:
         print_json([as_record(assay, repeats, replicates, models, controls)])
-        return
+    else:
+        _print(sentences(repeats, replicates), models, controls)
+
+
+def _print(
+    sentences: list[str], models: list[dict[str, Any]], controls: "list[ControlStanding]"
+) -> None:
+    from streams.show_assay import control_words, drawn
+    from streams.show_rows import print_table
+
     width = min(shutil.get_terminal_size().columns, WIDTH_MAX)
-    for sentence in sentences(repeats, replicates):
+    for sentence in sentences:
         click.echo(click.wrap_text(sentence, width))
     if models:
         print_table("models", models)
