@@ -1,6 +1,5 @@
 """The product's own stages over a topic prefix of their own, and what is sent to them."""
 
-import os
 import tempfile
 import threading
 import time
@@ -195,8 +194,3 @@ def bytes_below(folder: Path) -> int:
         if folder.is_dir()
         else 0
     )
-
-
-def cores() -> int:
-    """Return how many cores this machine has."""
-    return os.cpu_count() or 1
