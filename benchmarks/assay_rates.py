@@ -60,14 +60,15 @@ def floor_rates(
         if repeats is not None:
             degrees = repeats - 1
             floor = NoiseFloor(sd * math.sqrt(rng.chisquare(degrees) / degrees), degrees)
-        watch = FloorWatch(run_correlation=correlation, run_pairs=RUN_PAIRS)
-        looks = [watch.update(e, floor) for e in _errors(rng, PAIRS_PER_YEAR, sd, correlation)]
-        false += sum(look.above for look in looks if look is not None)
-        for error in _errors(rng, int(rng.integers(50)), sd, correlation):
-            watch.update(error, floor)
-        worse = _errors(rng, FOUND_PAIRS, WORSE * sd, correlation)
-        looks = [watch.update(error, floor) for error in worse]
-        found += any(look.above for look in looks if look is not None)
+        watch = FloorWatch()
+
+        def above(errors: list[float], floor: NoiseFloor = floor, watch: FloorWatch = watch) -> int:
+            looks = (watch.update(e, None, floor, correlation, RUN_PAIRS) for e in errors)
+            return sum(look.above for look in looks if look is not None)
+
+        false += above(_errors(rng, PAIRS_PER_YEAR, sd, correlation))
+        above(_errors(rng, int(rng.integers(50)), sd, correlation))
+        found += above(_errors(rng, FOUND_PAIRS, WORSE * sd, correlation)) > 0
     return FloorRates(false / years, found / years)
 
 

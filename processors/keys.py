@@ -14,7 +14,7 @@ PAIR, SERIES, ROW, PENDING, ALERT = b"x", b"s", b"w", b"d", b"a"
 DAY, REFERENCE, PUBLISHED, PROGRESS = b"y", b"r", b"m", b"g"
 COVERAGE, COVERAGE_TOLD, COVERAGE_PENDING = b"c", b"t", b"u"
 LABELS, ORDER, RULE = b"l", b"o", b"q"
-CONTROL, DOMAIN, INPUT = b"k", b"n", b"h"
+CONTROL, DOMAIN, INPUT, FLOOR = b"k", b"n", b"h", b"f"
 PAIR_ID_BYTES = 16
 _TIME_BIAS = 2**63
 _DAY_BIAS = 2**31
@@ -61,6 +61,11 @@ def labels_key(subject: bytes, model_version: str) -> bytes:
 def rule_key(subject: bytes, model_version: str) -> bytes:
     """Return the key of how far a model version was judged by the lab's rules."""
     return RULE + subject + b"\0" + model_version.encode()
+
+
+def floor_key(subject: bytes, model_version: str) -> bytes:
+    """Return the key of the block of errors that is held against an assay's noise next."""
+    return FLOOR + subject + b"\0" + model_version.encode()
 
 
 def coverage_key(subject: bytes, model_version: str, kind: bytes) -> bytes:

@@ -259,7 +259,10 @@ class Monitor:
         looked = look(states, record, standing.frozen, standing.episode, self._options)
         whole = next(iter(states.values())).watch
         shown = Look(record.at, looked.scores, looked.changes, looked.strength, whole.missing)
-        return self._alerts.look(about, shown, here)
+        said = self._alerts.look(about, shown, here)
+        if record.numeric:
+            said += self._alerts.erred(about, record.error, record.at, whole.baseline, here)
+        return said
 
 
 class _Asked(msgspec.Struct):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
+from processors.alerts.floor_rules import FloorRules
 from processors.alerts.keeper import AlertKeeper, Standing
 from processors.alerts.labels import Labels
 from processors.alerts.news import Context, Look
@@ -11,6 +12,7 @@ from processors.alerts.subject import Here, Subject, last_words
 from processors.keys import ALERT
 from processors.label_coverage import Growth
 from processors.options import Options
+from processors.run_moments import Baseline
 from processors.series import SeriesName
 from processors.store import Store
 from schemas.events import Alert, AlertCommand
@@ -35,6 +37,7 @@ class Alerts:
     def __init__(self, options: Options) -> None:
         self._orders = Orders()
         self._rules = RuleWatch(options.rules)
+        self._floor_rules = FloorRules(options.rules)
         self._rule_names = {rule.name for rule in options.rules}
         self._labels = Labels(options.no_labels_after_days)
         self._keepers: dict[Subject, AlertKeeper] = {}
@@ -45,6 +48,7 @@ class Alerts:
             keeper.save(store)
         self._keepers.clear()
         self._rules.save(store)
+        self._floor_rules.save(store)
 
     def standing(self, about: Subject, store: Store) -> Standing:
         """Return what the charts must know of a subject's alerts before they look."""
@@ -53,6 +57,15 @@ class Alerts:
     def look(self, about: Subject, look: Look, here: Here) -> list[Alert]:
         """Take what the charts of a subject make of one result."""
         return self._keeper(about, here.store).look(look, self._context(here))
+
+    def erred(
+        self, about: Subject, error: float, at: int | None, baseline: Baseline | None, here: Here
+    ) -> list[Alert]:
+        """Take a new pair's error, in the unit of its numbers; see `FloorRules.erred`."""
+        said: list[Alert] = []
+        for word in self._floor_rules.erred(about, error, at, baseline, here.store):
+            said += self._keeper(about, here.store).ruled(word, self._context(here))
+        return last_words(said)
 
     def counted(
         self,

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import NamedTuple
 
+from processors.assay.noise_floor import stated_floor
 from schemas.errors import SettingsError
 from schemas.events import CONTEXT_FIELDS, SEVERITIES
 from schemas.topics import canonical
@@ -20,11 +21,12 @@ class Rule(NamedTuple):
 
     Either `metric` is `below` or `above` a limit in `periods` consecutive periods of `window`
     ("days:N", which follow each other and begin on Mondays where N is whole weeks), or at least
-    `drift_in_features` features drift. `assay_id` "*" and a `model_id` of None mean every one.
-    A period counts with `minimum_n` results that the metric rests on (for recall: positives) and
-    `minimum_positives` measured positives. `bound` "interval" wants the whole 95 % interval beyond
-    the limit, "value" the figure alone. With a `segment_field` each of its values is judged by
-    itself.
+    `drift_in_features` features drift, or numbers in log10 units err by more than the noise of an
+    assay of `minimum_significant_ratio` explains. `assay_id` "*" and a `model_id` of None mean
+    every one. A period counts with `minimum_n` results that the metric rests on (for recall:
+    positives) and `minimum_positives` measured positives. `bound` "interval" wants the whole 95 %
+    interval beyond the limit, "value" the figure alone. With a `segment_field` each of its values
+    is judged by itself.
 
     >>> rule = Rule("weekly recall", metric="recall", below=0.8, periods=2)
     >>> rule.days, rule.concerns("net", "hERG"), rule.text
@@ -44,6 +46,7 @@ class Rule(NamedTuple):
     bound: str = "interval"
     segment_field: str | None = None
     drift_in_features: int | None = None
+    minimum_significant_ratio: float | None = None
     severity: str = "warning"
 
     @property
@@ -56,6 +59,8 @@ class Rule(NamedTuple):
         """What is wanted of it, in words."""
         if self.drift_in_features is not None:
             return f"drift in at least {self.drift_in_features} features"
+        if self.minimum_significant_ratio is not None:
+            return f"RMSE above the noise of an MSR of {self.minimum_significant_ratio:g}"
         side, limit = ("below", self.below) if self.below is not None else ("above", self.above)
         return f"{self.metric} {side} {limit:g}"
 
@@ -101,11 +106,21 @@ def _check(rule: Rule) -> None:
     if not rule.name.isprintable():
         _refuse(rule, "its name holds a control character")
     _one_of(rule, "severity", rule.severity, SEVERITIES)
-    if (rule.metric is None) == (rule.drift_in_features is None):
-        _refuse(rule, "give either metric, with below or above, or drift_in_features")
-    if rule.drift_in_features is not None:
-        if rule.drift_in_features < 1:
-            _refuse(rule, "drift_in_features must be 1 or more")
+    kinds = rule.metric, rule.drift_in_features, rule.minimum_significant_ratio
+    if sum(kind is not None for kind in kinds) != 1:
+        _refuse(
+            rule,
+            "give either metric, with below or above, or drift_in_features, or "
+            "minimum_significant_ratio",
+        )
+    if rule.drift_in_features is not None and rule.drift_in_features < 1:
+        _refuse(rule, "drift_in_features must be 1 or more")
+    if rule.minimum_significant_ratio is not None:
+        try:
+            stated_floor(rule.minimum_significant_ratio)
+        except SettingsError as error:
+            _refuse(rule, str(error))
+    if rule.metric is None:
         return
     _one_of(rule, "metric", rule.metric, metric_names())
     if (rule.below is None) == (rule.above is None):

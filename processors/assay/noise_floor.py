@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from processors.figures.estimate import Estimate
-from processors.record_layout import RecordLayout
 from schemas.errors import SettingsError
 
 # The two-sided 95 % interval of a metric ends here.
@@ -159,41 +158,43 @@ def above_floor(
 
 
 class FloorLook(NamedTuple):
-    """One look at a full block: its RMSE, the floor then, and whether the RMSE is above it."""
+    """One look at a full block: its RMSE, and the largest that the assay's noise explains.
+
+    `since` is the `at` of the block's first pair, None when not stated.
+    """
 
     rmse: float
-    floor: NoiseFloor
-    above: bool
+    limit: float
+    since: int | None
+
+    @property
+    def above(self) -> bool:
+        """Whether the noise does not explain the RMSE."""
+        return self.rmse > self.limit
 
 
 class BlockState(NamedTuple):
-    """The pairs of the block that is not full yet, and the sum of their squared errors."""
+    """The pairs of the block that is not full yet, the sum of their squared errors, and `since`."""
 
-    pairs: int
-    squares: float
-
-
-BLOCK_LAYOUT = RecordLayout(BlockState)
+    pairs: int = 0
+    squares: float = 0.0
+    since: int | None = None
 
 
 class FloorWatch:
     """Looks at each full block of one model version's errors; `state` is what `state` gave.
 
     `false_per_year` is the expected number of false statements in PAIRS_PER_YEAR pairs of a model
-    that errs no more than the assay does. `run_correlation` and `run_pairs` are as in
-    `mean_square`. Raises SettingsError unless 0 < false_per_year < 100, the looks of a year.
+    that errs no more than the assay does. Raises SettingsError unless 0 < false_per_year < 100, the
+    looks of a year.
 
     >>> watch, floor = FloorWatch(), NoiseFloor(0.17, None)
-    >>> [watch.update(0.3, floor) for _ in range(BLOCK_PAIRS)][-1].above
+    >>> [watch.update(0.3, at, floor) for at in range(BLOCK_PAIRS)][-1].above
     True
     """
 
     def __init__(
-        self,
-        false_per_year: float = FALSE_PER_YEAR,
-        run_correlation: float = 0.0,
-        run_pairs: float = 1.0,
-        state: BlockState | None = None,
+        self, false_per_year: float = FALSE_PER_YEAR, state: BlockState | None = None
     ) -> None:
         looks_per_year = PAIRS_PER_YEAR / BLOCK_PAIRS
         if not 0 < false_per_year < looks_per_year:
@@ -203,26 +204,36 @@ class FloorWatch:
                 f"above 0 and below {looks_per_year:.0f}."
             )
         self._level = 1 - false_per_year / looks_per_year
-        self._squares = mean_square(BLOCK_PAIRS, run_correlation, run_pairs)
-        self.state = state or BlockState(0, 0.0)
+        self.state = state or BlockState()
 
-    def update(self, error: float, floor: NoiseFloor | None) -> FloorLook | None:
+    def update(
+        self,
+        error: float,
+        at: int | None,
+        floor: NoiseFloor | None,
+        run_correlation: float = 0.0,
+        run_pairs: float = 1.0,
+    ) -> FloorLook | None:
         """Take the error of one pair; return the look at the block that it fills, else None.
 
-        An error that is not finite is left out. A block that fills while `floor` is None says
-        nothing.
+        `at` is when it was measured, None when not stated; `run_correlation` and `run_pairs` are as
+        in `mean_square`. An error that is not finite is left out. A block that fills while `floor`
+        is None says nothing.
 
-        >>> FloorWatch().update(0.1, None) is None
+        >>> FloorWatch().update(0.1, 5, None) is None
         True
         """
         if not math.isfinite(error):
             return None
-        self.state = BlockState(self.state.pairs + 1, self.state.squares + error * error)
-        if self.state.pairs < BLOCK_PAIRS:
+        pairs, squares, since = self.state
+        since = since if pairs else at
+        pairs, squares = pairs + 1, squares + error * error
+        if pairs < BLOCK_PAIRS:
+            self.state = BlockState(pairs, squares, since)
             return None
-        rmse = math.sqrt(self.state.squares / self.state.pairs)
-        self.state = BlockState(0, 0.0)
+        self.state = BlockState()
         if floor is None or floor.value <= 0:
             return None
-        limit = floor.value * ratio_max(self._squares, floor.degrees, self._level)
-        return FloorLook(rmse, floor, rmse > limit)
+        block = mean_square(pairs, run_correlation, run_pairs)
+        limit = floor.value * ratio_max(block, floor.degrees, self._level)
+        return FloorLook(math.sqrt(squares / pairs), limit, since)

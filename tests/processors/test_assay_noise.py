@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, f, f_oneway
 
 from processors.assay.noise_floor import (
-    BLOCK_LAYOUT,
     BLOCK_PAIRS,
     PAIRS_PER_YEAR,
+    BlockState,
     FloorLook,
     FloorWatch,
     NoiseFloor,
@@ -26,6 +26,7 @@ from processors.assay.noise_floor import (
 from processors.assay.repeats import LAST_TWO_LAYOUT, LastTwo, Repeats
 from processors.assay.variance_components import variance_components
 from processors.figures.estimate import Estimate
+from processors.record_layout import RecordLayout
 from schemas.errors import SettingsError
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -218,7 +219,7 @@ def test_without_a_floor_nothing_is_said() -> None:
 
 
 def looks(watch: FloorWatch, errors: list[float], floor: NoiseFloor | None) -> list[FloorLook]:
-    found = (watch.update(error, floor) for error in errors)
+    found = (watch.update(error, 5, floor) for error in errors)
     return [look for look in found if look is not None]
 
 
@@ -269,10 +270,10 @@ def test_limits_of_runs_hold_in_simulation(correlation: float, degrees: int | No
 def test_the_watch_goes_on_from_its_state() -> None:
     rng, floor = np.random.default_rng(4), NoiseFloor(1.0, 40)
     errors = [*rng.normal(0, 1.6, 220).tolist(), math.nan]
-    whole, stored = FloorWatch(), FloorWatch()
+    whole, stored, layout = FloorWatch(), FloorWatch(), RecordLayout(BlockState)
     for error in errors:
-        stored = FloorWatch(state=BLOCK_LAYOUT.unpack(BLOCK_LAYOUT.pack(stored.state)))
-        assert stored.update(error, floor) == whole.update(error, floor)
+        stored = FloorWatch(state=layout.unpack(layout.pack(stored.state)))
+        assert stored.update(error, 5, floor) == whole.update(error, 5, floor)
     assert whole.state.pairs == 20
 
 

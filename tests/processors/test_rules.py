@@ -41,6 +41,8 @@ WEEK = 7
         ({"metric": None}, "give either metric"),
         ({"drift_in_features": 3}, "give either metric"),
         ({"metric": None, "drift_in_features": 0}, "drift_in_features must be 1"),
+        ({"minimum_significant_ratio": 3.0}, "give either metric"),
+        ({"metric": None, "minimum_significant_ratio": 0.5}, "ratio is above 1, not 0.5"),
         ({"periods": 0}, "periods must be"),
         ({"minimum_n": 0}, "minimum_n must be"),
         ({"name": " "}, "its name must be text"),
