@@ -11,7 +11,6 @@ from typing import NamedTuple
 from processors.assay.control_target import LEARN_RESULTS_MIN, Target, learn_target
 from processors.assay.westgard import WARNING, Tally, broken_rules, rules_for
 from processors.options import DAY_US
-from processors.record_layout import RecordLayout
 
 # A result of a run older than the last so many counts as the first of a run.
 RUNS_MAX = 16
@@ -36,7 +35,7 @@ class _Run(NamedTuple):
 
 
 class ChartState(NamedTuple):
-    """All that a chart needs to go on: a few numbers, whatever the number of results."""
+    """All that a chart keeps: a few numbers, whatever the number of results."""
 
     target: Target | None = None
     learning: tuple[float, ...] = ()
@@ -45,11 +44,8 @@ class ChartState(NamedTuple):
     runs: tuple[_Run, ...] = ()
 
 
-CHART_LAYOUT = RecordLayout(ChartState)
-
-
 class ControlChart:
-    """Takes a control's results one by one; `state` is what `state` gave, to go on from there.
+    """Takes a control's results one by one.
 
     `stated` is the lab's own target, None to learn it from the first `learn_results` results;
     `controls_per_run` chooses the rules (`westgard.rules_for`). Raises SettingsError for fewer than
@@ -69,14 +65,13 @@ class ControlChart:
         stated: Target | None,
         controls_per_run: int = 2,
         learn_results: int = LEARN_RESULTS_MIN,
-        state: ChartState | None = None,
     ) -> None:
         rules_for(controls_per_run)
         learn_target((), learn_results)
         self._stated = stated
         self._controls_per_run = controls_per_run
         self._learn_results = learn_results
-        self.state = ChartState() if state is None else state
+        self.state = ChartState()
 
     @property
     def target(self) -> Target | None:

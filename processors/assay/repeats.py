@@ -13,7 +13,6 @@ from typing import NamedTuple
 from processors.figures.estimate import Estimate, estimate, undefined
 from processors.figures.intervals import mean_interval
 from processors.figures.quantiles import chi_squared
-from processors.record_layout import RecordLayout
 from processors.summaries.moments import Moments
 
 
@@ -23,16 +22,6 @@ class LastTwo(NamedTuple):
     last: float
     run: str | None
     earlier: float | None
-
-
-class _Stored(NamedTuple):
-    log_scale: bool
-    plain: bytes
-    logs: bytes
-
-
-LAST_TWO_LAYOUT = RecordLayout(LastTwo)
-_LAYOUT = RecordLayout(_Stored)
 
 
 class Repeats:
@@ -75,22 +64,11 @@ class Repeats:
         if not math.isfinite(value) or (run is not None and run == before.run):
             return before
         after = LastTwo(value, run, before.last)
-        self.forget(before)
+        for window, pair in self._pairs(before):
+            window.revert(*pair)
         for window, pair in self._pairs(after):
             window.update(*pair)
         return after
-
-    def forget(self, kept: LastTwo) -> None:
-        """Take out what a molecule's kept measurements gave, as when one of them is retracted.
-
-        Raises RefusedStateError when it was never taken in.
-
-        >>> repeats = Repeats()
-        >>> repeats.forget(repeats.measured(LastTwo(6.0, None, None), 6.2, None)); repeats.n
-        0
-        """
-        for window, pair in self._pairs(kept):
-            window.revert(*pair)
 
     def _pairs(self, kept: LastTwo) -> list[tuple[Moments, tuple[float, float]]]:
         if kept.earlier is None:
@@ -141,27 +119,6 @@ class Repeats:
         limits = mean_interval(held.n, mean, held.error_sd()) if held.n > 1 else None
         ratios = (_power(limits[0]), _power(limits[1])) if limits else None
         return estimate(held.n, _power(mean), ratios)
-
-    def to_bytes(self) -> bytes:
-        """Return all that is needed to go on, under 1 KiB for values of ordinary size.
-
-        >>> len(Repeats().to_bytes()) < 100
-        True
-        """
-        return _LAYOUT.pack(_Stored(self._log_scale, self._plain.to_bytes(), self._logs.to_bytes()))
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> "Repeats":
-        """Return what `to_bytes` wrote; RefusedStateError when it is damaged.
-
-        >>> Repeats.from_bytes(Repeats(log_scale=False).to_bytes()).n
-        0
-        """
-        stored = _LAYOUT.unpack(data)
-        repeats = cls(stored.log_scale)
-        repeats._plain = Moments.from_bytes(stored.plain)
-        repeats._logs = Moments.from_bytes(stored.logs)
-        return repeats
 
 
 def _measurement_sd(held: Moments) -> Estimate:

@@ -36,27 +36,21 @@ class Judged(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """`blamed` is "assay", "model", "chemistry" or "unknown", and `reason` a sentence why.
-
-    `error_shift` and `control_shift` are since the change against before, `outside` and
-    `outside_before` the parts of molecules outside the domain; None where not known.
-    """
+    """`blamed` is "assay", "model", "chemistry" or "unknown", and `reason` a sentence why."""
 
     blamed: str
     reason: str
-    error_shift: Shift | None = None
-    control_shift: Shift | None = None
-    outside: float | None = None
-    outside_before: float | None = None
 
 
 class _Chemistry(NamedTuple):
-    """Whether the molecules changed and carry the shift, or None when that is not known."""
+    """Whether the molecules changed and carry the shift, or None when that is not known.
+
+    `placed` tells whether it is known where they lie.
+    """
 
     changed: bool | None
     reason: str
-    outside: float | None = None
-    outside_before: float | None = None
+    placed: bool = False
 
 
 def blame(
@@ -89,19 +83,14 @@ and model cannot be told apart'
         )
     errors = mean_shift([pair.error for pair in since], [pair.error for pair in before])
     assert errors is not None
-    moved = control_shift(controls)
     if not errors.clear:
         return Verdict(
             UNKNOWN,
             f"the mean error did not move clearly, {errors}: only a shift of the mean is told as "
             "assay, model or chemistry",
-            errors,
-            moved,
         )
-    chemistry = _chemistry(since, before)
-    blamed, why = _decided(errors, moved, chemistry)
-    reason = f"the errors moved by {errors}; {why}"
-    return Verdict(blamed, reason, errors, moved, chemistry.outside, chemistry.outside_before)
+    blamed, why = _decided(errors, control_shift(controls), _chemistry(since, before))
+    return Verdict(blamed, f"the errors moved by {errors}; {why}")
 
 
 def _decided(errors: Shift, moved: Shift | None, chemistry: _Chemistry) -> tuple[str, str]:
@@ -121,7 +110,7 @@ def _decided(errors: Shift, moved: Shift | None, chemistry: _Chemistry) -> tuple
         return UNKNOWN, (
             f"the controls moved by {moved}, too few results to tell assay and model apart"
         )
-    if chemistry.changed is None and chemistry.outside is not None:
+    if chemistry.changed is None and chemistry.placed:
         return UNKNOWN, f"the controls did not move with them, {moved}; {chemistry.reason}"
     return MODEL, f"the controls did not move with them, {moved}, and {chemistry.reason}"
 
@@ -143,14 +132,13 @@ def _chemistry(since: Sequence[Judged], before: Sequence[Judged]) -> _Chemistry:
         return _by_values(since, before)
     far, far_before = _outside(ranks), _outside(earlier)
     share, share_before = far / len(ranks), far_before / len(earlier)
-    found = (share, share_before)
     if _more(far, len(ranks), far_before, len(earlier)) > P_VALUE_MAX:
         return _Chemistry(
-            False, f"{share:.0%} of the molecules are outside the domain as before", *found
+            False, f"{share:.0%} of the molecules are outside the domain as before", placed=True
         )
     text = f"{share:.0%} of the molecules are outside the model's domain, {share_before:.0%} before"
     changed, how = _carried_by_outside(since, before, share)
-    return _Chemistry(changed, f"{text}, and {how}", *found)
+    return _Chemistry(changed, f"{text}, and {how}", placed=True)
 
 
 def _carried_by_outside(

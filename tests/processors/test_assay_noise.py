@@ -2,13 +2,14 @@
 
 import csv
 import math
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import chi2, f, f_oneway
+from scipy.stats import chi2, f
 
 from processors.assay.noise_floor import (
     BLOCK_PAIRS,
@@ -23,10 +24,10 @@ from processors.assay.noise_floor import (
     ratio_max,
     stated_floor,
 )
-from processors.assay.repeats import LAST_TWO_LAYOUT, LastTwo, Repeats
-from processors.assay.variance_components import variance_components
+from processors.assay.repeats import LastTwo, Repeats
 from processors.figures.estimate import Estimate
 from processors.record_layout import RecordLayout
+from processors.run_moments import RunMoments
 from schemas.errors import SettingsError
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -69,60 +70,19 @@ def test_the_published_replicate_experiment(log_scale: bool) -> None:
 def test_nists_certified_analyses_of_variance(name: str, certified: float) -> None:
     groups: dict[str, list[float]] = {}
     for row in rows_of(f"nist/nist_{name}.csv"):
-        groups.setdefault(row["group"], []).append(float(row["y"]))
-    found = variance_components(list(groups.values()))
-    # Doubles hold AtmWtAg's values to nine digits of their differences.
-    assert found.f == pytest.approx(certified, rel=1e-9)
-    assert found.p_value == pytest.approx(f_oneway(*groups.values()).pvalue, rel=1e-7)
+        # Doubles hold AtmWtAg's values to nine digits of their differences only.
+        groups.setdefault(row["group"], []).append(float(Decimal(row["y"]) - Decimal("107.868")))
+    moments = RunMoments()
+    for group in groups.values():
+        squares = float(np.var(group)) * len(group)
+        moments = moments.with_run(len(group), float(np.mean(group)), squares)
+    (size,) = {len(group) for group in groups.values()}
+    between = size * moments.between / (moments.runs - 1)
+    found = between / (moments.within / moments.within_freedom)
+    assert found == pytest.approx(certified, rel=1e-9)
 
 
 values = st.integers(-50, 50).map(lambda i: i / 8)
-groups_of_values = st.lists(st.lists(values, min_size=1, max_size=6), min_size=2, max_size=6)
-
-
-@settings(deadline=None)
-@given(groups_of_values)
-def test_components_are_those_of_scipy_and_never_negative(groups: list[list[float]]) -> None:
-    found = variance_components(groups)
-    if found.f is None:
-        assert found.reason is not None
-        return
-    # Of means that are equal SciPy makes an F just below 0, and a p-value of NaN.
-    statistic = max(float(f_oneway(*groups).statistic), 0.0)
-    assert found.f == pytest.approx(statistic, rel=1e-9, abs=1e-12)
-    degrees = (found.groups - 1, found.n - found.groups)
-    assert found.p_value == pytest.approx(f.sf(statistic, *degrees), rel=1e-9, abs=1e-9)
-    assert found.between is not None and found.between >= 0
-    assert (found.between == 0) == (found.f <= 1)
-    assert found.correlation is not None and 0 <= found.correlation <= 1
-
-
-def test_components_recover_what_was_simulated() -> None:
-    rng = np.random.default_rng(3)
-    groups = [list(rng.normal(rng.normal(0, 2), 1, size)) for size in rng.integers(2, 9, 2_000)]
-    found = variance_components(groups)
-    assert found.within == pytest.approx(1, rel=0.06)
-    assert found.between == pytest.approx(4, rel=0.13)
-    assert found.correlation == pytest.approx(0.8, abs=0.03)
-
-
-@pytest.mark.parametrize(
-    ("groups", "reason"),
-    [
-        ([], "fewer than two groups"),
-        ([[1.0, 2.0], []], "fewer than two groups"),
-        ([[1.0], [2.0]], "no group has two results"),
-        ([[1.0, 1.0], [1.0]], "all results are equal"),
-        ([[1.0, 1.0], [2.0]], "results of a group are all equal"),
-        ([[math.nan], [1.0, 2.0]], "fewer than two groups"),
-    ],
-)
-def test_components_of_what_has_none(groups: list[list[float]], reason: str) -> None:
-    found = variance_components(groups)
-    assert found.reason == reason
-    assert found.f is None
-
-
 differences = st.lists(st.tuples(values, values), min_size=3, max_size=20)
 
 
@@ -146,16 +106,11 @@ def test_the_sd_and_its_interval_are_those_of_numpy_and_scipy(
 def test_each_molecule_counts_with_its_last_two(seen: list[tuple[int, float]]) -> None:
     repeats, kept = Repeats(), dict[int, LastTwo]()
     for run, (molecule, value) in enumerate(seen):
-        before = kept.get(molecule)
-        stored = None if before is None else LAST_TWO_LAYOUT.unpack(LAST_TWO_LAYOUT.pack(before))
-        kept[molecule] = repeats.measured(stored, value, str(run))
-        repeats = Repeats.from_bytes(repeats.to_bytes())
+        kept[molecule] = repeats.measured(kept.get(molecule), value, str(run))
     last = {m: [value for other, value in seen if other == m][-2:] for m, _ in seen}
     expected = repeats_of([(two[0], two[1]) for two in last.values() if len(two) == 2])
-    assert repeats.to_bytes() == expected.to_bytes()
-    for record in kept.values():
-        repeats.forget(record)
-    assert repeats.to_bytes() == Repeats().to_bytes()
+    assert repeats.measurement_sd() == expected.measurement_sd()
+    assert repeats.mean_ratio() == expected.mean_ratio()
 
 
 def test_measurements_of_one_run_are_not_compared() -> None:
@@ -168,11 +123,12 @@ def test_measurements_of_one_run_are_not_compared() -> None:
 
 
 def test_an_outlier_that_came_and_went_leaves_nothing() -> None:
-    repeats = repeats_of([(1.0, 1.1), (2.0, 2.3)])
-    before = repeats.to_bytes()
-    wrong = repeats.measured(LastTwo(1.0, None, None), 1e9, None)
-    repeats.forget(wrong)
-    assert repeats.to_bytes() == before
+    repeats, expected = repeats_of([(1.0, 1.1), (2.0, 2.3)]), repeats_of([(1.0, 1.1), (2.0, 2.3)])
+    first = repeats.measured(None, 1e9, "1")
+    for run, value in enumerate((1.0, 1.2), 2):
+        first = repeats.measured(first, value, str(run))
+    expected.measured(LastTwo(1.0, "2", None), 1.2, "3")
+    assert repeats.mean_ratio() == expected.mean_ratio()
 
 
 def test_values_that_are_no_logarithms() -> None:

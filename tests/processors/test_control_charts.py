@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from scipy.stats import norm, t
 from westgard import EvaluationScope, RuleName, evaluate_rule, observation_from_value
 
-from processors.assay.control_chart import CHART_LAYOUT, Charted, ChartState, ControlChart
+from processors.assay.control_chart import Charted, ChartState, ControlChart
 from processors.assay.control_target import Target, learn_target, stated_target
 from processors.assay.westgard import Tally, broken_rules
 from processors.options import DAY_US
+from processors.record_layout import RecordLayout
 from schemas.errors import SettingsError
 
 KNOWN = Target(0.0, 1.0)
@@ -198,22 +199,11 @@ def test_an_outlier_among_the_first_is_no_baseline() -> None:
     assert found.missing == "it has 19 of the 20 results needed"
 
 
-@settings(deadline=None)
-@given(st.lists(st.tuples(scores, st.sampled_from("abc"), st.integers(0, 3)), max_size=60))
-def test_the_state_survives_at_every_point(seen: list[tuple[float, str, int]]) -> None:
-    whole, stored = ControlChart(None, 4), ControlChart(None, 4)
-    for value, instrument, day in seen:
-        state: ChartState = CHART_LAYOUT.unpack(CHART_LAYOUT.pack(stored.state))
-        stored = ControlChart(None, 4, state=state)
-        at = day * DAY_US
-        assert stored.update(value, instrument, at) == whole.update(value, instrument, at)
-
-
 def test_the_state_does_not_grow() -> None:
     chart = ControlChart(KNOWN)
     for index in range(2_000):
         chart.update(math.sin(index), f"reader-{index % 7}", index * DAY_US // 3)
-    assert len(CHART_LAYOUT.pack(chart.state)) < 1_000
+    assert len(RecordLayout(ChartState).pack(chart.state)) < 1_000
 
 
 def test_what_is_no_number_is_left_out() -> None:
