@@ -5,6 +5,7 @@ order. Series states are kept at hand between checkpoints and written to the sto
 """
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from itertools import islice
 
 import msgspec
@@ -68,6 +69,7 @@ class Monitor:
         self.working = False
         # Imported now and not while the first events wait.
         all_metrics()
+        import_module("scipy.stats")
         for name in options.detectors:
             detector_file(name)
         self._series = SeriesAtHand(options)

@@ -12,6 +12,7 @@ import logging
 import sys
 import time
 from functools import partial
+from importlib import import_module
 
 from processors.topology import TOPOLOGY, owned_inputs
 from schemas.errors import RecalibraError, SettingsError, UnavailableError, UserError
@@ -46,6 +47,8 @@ def make_stage(name: str, settings: Settings, number: int = 1) -> StageApp:
         read_elsewhere = {short for stage in TOPOLOGY for short in stage.inputs}
         owned = tuple(short for short in TOPICS if short not in read_elsewhere)
 
+        # The driver imports it with the first insert; now and not while the first rows wait.
+        import_module("pandas")
         grouped = GroupedWrites(make_sink(settings.clickhouse), GATHER_S)
 
         def make_processor(_lane: int) -> SinkProcessor:
