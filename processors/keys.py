@@ -16,6 +16,7 @@ COVERAGE, COVERAGE_TOLD, COVERAGE_PENDING = b"c", b"t", b"u"
 LABELS, ORDER, RULE = b"l", b"o", b"q"
 CONTROL, DOMAIN, INPUT, FLOOR = b"k", b"n", b"h", b"f"
 PAIR_ID_BYTES = 16
+ROW_BYTES = 8 + PAIR_ID_BYTES
 _TIME_BIAS = 2**63
 _DAY_BIAS = 2**31
 _UNSTATED = b"\0" * 8
@@ -99,16 +100,13 @@ class SeriesKeys:
     """The keys of one series' records.
 
     >>> keys = SeriesKeys(b"net", SeriesName("1", None, None))
-    >>> early, late = (keys.row(time, b"0" * 16) for time in (-5, 5))
-    >>> early < late, time_of(early), time_of(keys.row(None, b"0" * 16))
-    (True, -5, None)
     >>> day_of_key(keys.day(-1))
     -1
     """
 
     def __init__(self, subject: bytes, name: SeriesName) -> None:
         self._subject, self._name = subject, name.to_bytes()
-        # Names may be long, and there is a row for every pair.
+        # Names may be long, and records of a few rows are many.
         digest = blake2b(self._name, digest_size=8).digest()
         self.rows = ROW + subject + b"\0" + digest
         self.days = DAY + subject + b"\0" + digest
@@ -124,17 +122,18 @@ class SeriesKeys:
         """The key that says the series' metrics are yet to be published."""
         return self._own(PENDING)
 
-    def row(self, at: int | None, pair_id: bytes) -> bytes:
-        """Return the key of a pair in the series: by measured_at (unstated first), then pair id."""
-        return self.rows + row_of(at, pair_id)
-
     def day(self, day: int) -> bytes:
         """Return the key of the sums of a day since 1970."""
         return self.days + (day + _DAY_BIAS).to_bytes(4, "big")
 
 
 def row_of(at: int | None, pair_id: bytes) -> bytes:
-    """Return how the key of a result ends: its measured_at (unstated first), then its pair id."""
+    """Return how the key of a result ends: its measured_at (unstated first), then its pair id.
+
+    >>> early, late = (row_of(time, b"0" * 16) for time in (-5, 5))
+    >>> early < late, time_of(early), time_of(row_of(None, b"0" * 16))
+    (True, -5, None)
+    """
     return (_UNSTATED if at is None else (at + _TIME_BIAS).to_bytes(8, "big")) + pair_id
 
 
@@ -161,14 +160,14 @@ def input_key(subject: bytes, model_version: str, kind: bytes, name: str) -> byt
 
 def time_of(row_key: bytes) -> int | None:
     """Return the measured_at of a row in microseconds, None when not stated."""
-    time = row_key[-8 - PAIR_ID_BYTES : -PAIR_ID_BYTES]
+    time = row_key[-ROW_BYTES:-PAIR_ID_BYTES]
     return None if time == _UNSTATED else int.from_bytes(time, "big") - _TIME_BIAS
 
 
 def pair_id_of_row(row_key: bytes) -> bytes:
     """Return the pair id that a row's key ends with.
 
-    >>> pair_id_of_row(SeriesKeys(b"net", SeriesName("1", None, None)).row(5, b"i" * 16))
+    >>> pair_id_of_row(row_of(5, b"i" * 16))
     b'iiiiiiiiiiiiiiii'
     """
     return row_key[-PAIR_ID_BYTES:]

@@ -6,7 +6,6 @@ order. Series states are kept at hand between checkpoints and written to the sto
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from itertools import islice
 
 import msgspec
 
@@ -26,6 +25,7 @@ from processors.label_coverage import LabelCoverage
 from processors.metrics import all_metrics
 from processors.options import DEFAULTS, Options
 from processors.publication import FLUSHES_WAITED_MAX, is_due
+from processors.row_runs import newest_rows
 from processors.series import Scored, SeriesName, scored, series_of
 from processors.series_at_hand import SeriesAtHand
 from processors.series_state import SeriesState
@@ -72,6 +72,7 @@ class Monitor:
         import_module("scipy.stats")
         for name in options.detectors:
             detector_file(name)
+        self._rules_read_rows = any(rule.metric is not None for rule in options.rules)
         self._series = SeriesAtHand(options)
         self._coverage = LabelCoverage()
         self._alerts = Alerts(options)
@@ -129,12 +130,13 @@ class Monitor:
             return [*said]
         store.put(own_key, new.to_bytes())
         compared = new.compared
-        row = compared.to_bytes()
+        name, row = keys.row_of(new.at, pair_id), compared.to_bytes()
         states = self._series.changing_each(subject, series_of(new), store)
-        row_end = keys.row_of(new.at, pair_id)
         for state in states.values():
-            store.put(state.keys.rows + row_end, row)
+            state.put_row(name, row)
             state.add(compared, terms, new.at, sequence)
+            if self._rules_read_rows:
+                state.save_rows(store)
         here = self._here(sequence, store)
         said += self._alerts.counted(about, states, new.at, here)
         told: list[Metric] = []
@@ -183,8 +185,8 @@ class Monitor:
         names = series_of(old)
         for name in names:
             state = self._series.changing(SeriesId(about.lane_key, name), store)
-            store.delete(state.keys.row(old.at, pair_id))
-            state.remove(compared, terms, old.at, sequence, store)
+            state.remove_row(keys.row_of(old.at, pair_id), store)
+            state.remove(compared, terms, old.at, sequence)
         return self._alerts.counted(about, names, old.at, self._here(sequence, store))
 
     def _here(self, sequence: int, store: Store) -> Here:
@@ -236,6 +238,7 @@ class Monitor:
     def _tell(self, series: SeriesId, in_full: bool, published: list[Event], store: Store) -> int:
         """Add the metrics of a series to those published; return how many pairs were ranked."""
         state = self._series.changing(series, store)
+        state.save_rows(store)
         state.save_days(store)
         found = metrics_of(state, store, self._options, in_full)
         model_id, assay_id = series.subject.decode().split(SEPARATOR)
@@ -277,10 +280,12 @@ class _Asked(msgspec.Struct):
     def rows(self, about: Subject) -> list[Scored]:
         """Return the newest scored pairs of a model version in the order of their times."""
         subject = about.lane_key
-        prefix = keys.SeriesKeys(subject, SeriesName(about.model_version, None, None)).rows
+        whole = SeriesId(subject, SeriesName(about.model_version, None, None))
+        state = self.series.get(whole, self.store)
+        state.save_rows(self.store)
         newest = [
-            keys.pair_key(subject, keys.pair_id_of_row(key))
-            for key, _ in islice(self.store.scan(prefix, reverse=True), CAUSE_ROWS_MAX)
+            keys.pair_key(subject, keys.pair_id_of_row(name))
+            for name, _ in newest_rows(self.store, state.keys.rows, CAUSE_ROWS_MAX)
         ]
         found = (self.store.get(key) for key in reversed(newest))
         return [Scored.from_bytes(record) for record in found if record]

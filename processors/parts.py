@@ -15,8 +15,10 @@ def _part_key(key: bytes, number: int) -> bytes:
     return PARTS + key + number.to_bytes(_COUNT_BYTES, "big")
 
 
-def put_parts(store: Store, key: bytes, value: bytes) -> None:
+def put_parts(store: Store, key: bytes, value: bytes, bytes_before: int | None = None) -> None:
     """Set the value of `key`, up to 3 GB, in as many records as it takes.
+
+    `bytes_before` is the size of the value that it has, 0 for none; None: the store is asked.
 
     >>> from processors.store import MemoryStore
     >>> store = MemoryStore()
@@ -25,7 +27,10 @@ def put_parts(store: Store, key: bytes, value: bytes) -> None:
     >>> put_parts(store, b"k", b"short"); get_parts(store, b"k"), len(list(store.scan(b"")))
     (b'short', 1)
     """
-    before = _more(store.get(key))
+    if bytes_before is None:
+        before = _more(store.get(key))
+    else:
+        before = max(0, bytes_before - 1) // PART_BYTES
     parts = [value[i : i + PART_BYTES] for i in range(PART_BYTES, len(value), PART_BYTES)]
     store.put(key, len(parts).to_bytes(_COUNT_BYTES, "big") + value[:PART_BYTES])
     for number, part in enumerate(parts):

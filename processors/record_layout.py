@@ -47,15 +47,25 @@ topics.
                 "A stored record is damaged; rebuild the store from its topics."
             ) from error
 
-    def unpack_each(self, records: Sequence[bytes]) -> list[Record]:
-        """Return the records that `pack` wrote, all read at once; RefusedStateError as `unpack`.
+    @staticmethod
+    def joined(records: Sequence[bytes]) -> bytes:
+        """Return records that `pack` wrote as one, for `unpack_joined`."""
+        # One array of them all, by the specification's header of an array 32.
+        return b"".join((b"\xdd", len(records).to_bytes(4, "big"), *records))
+
+    def joined_of(self, records: Sequence[Record]) -> bytes:
+        """Return records as one, for `unpack_joined`; equal records give equal bytes."""
+        return self._each.pack(list(records))
+
+    def unpack_joined(self, data: bytes) -> list[Record]:
+        """Return the records that were `joined`, all read at once; RefusedStateError as `unpack`.
 
         >>> layout = RecordLayout(list[float])
-        >>> layout.unpack_each([layout.pack([0.5]), layout.pack([])])
+        >>> layout.unpack_joined(layout.joined([layout.pack([0.5]), layout.pack([])]))
+        [[0.5], []]
+        >>> layout.unpack_joined(layout.joined_of([[0.5], []]))
         [[0.5], []]
         """
-        # One array of them all, by the specification's header of an array 32.
-        data = b"\xdd" + len(records).to_bytes(4, "big") + b"".join(records)
         return self._each.unpack(data)
 
     @cached_property

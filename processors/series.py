@@ -31,14 +31,27 @@ class Compared(NamedTuple):
         """
         return _COMPARED.unpack(data)
 
-    @classmethod
-    def from_each(cls, rows: Sequence[bytes]) -> "list[Compared]":
-        """Return the records that `to_bytes` wrote, in less time than one by one.
+    @staticmethod
+    def joined(records: Sequence[bytes]) -> bytes:
+        """Return records that `to_bytes` wrote as one, for `from_joined`."""
+        return _COMPARED.joined(records)
 
-        >>> Compared.from_each([Compared(1.5, 1.0, None, None, None).to_bytes()])[0].predicted
-        1.5
+    @staticmethod
+    def joined_of(each: Sequence["Compared"]) -> bytes:
+        """Return some as one record, for `from_joined`; equal ones give equal bytes."""
+        return _COMPARED.joined_of(each)
+
+    @classmethod
+    def from_joined(cls, data: bytes) -> "list[Compared]":
+        """Return the records that were `joined`, in less time than one by one.
+
+        >>> pair = Compared(1.5, 1.0, None, None, None)
+        >>> Compared.from_joined(Compared.joined([pair.to_bytes()])) == [pair]
+        True
+        >>> Compared.from_joined(Compared.joined_of([pair])) == [pair]
+        True
         """
-        return _COMPARED.unpack_each(rows)
+        return _COMPARED.unpack_joined(data)
 
 
 class Scored(NamedTuple):

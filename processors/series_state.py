@@ -1,4 +1,4 @@
-"""The state of one series: the sums of its pairs, whole and by day, and its watch."""
+"""The state of one series: its rows, the sums of its pairs, whole and by day, and its watch."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -8,11 +8,12 @@ from processors.keys import SeriesKeys
 from processors.options import DEFAULTS, Options
 from processors.parts import delete_parts, get_parts, put_parts
 from processors.record_layout import RecordLayout
+from processors.row_runs import put_rows, remove_row
 from processors.series import Compared, SeriesName
 from processors.store import Store
 from processors.summaries.sums import Terms
 from processors.watch import Watch, WatchState
-from processors.window_sums import WindowSums
+from processors.window_sums import WindowSums, total_of
 
 
 class _Stored(NamedTuple):
@@ -26,6 +27,21 @@ class _Stored(NamedTuple):
 
 # Changes with the pairs of a window: the sequence of the last change, or a digest of the pairs.
 Mark = int | bytes
+
+
+class _Day:
+    """The sums of a day at hand; `stored_bytes` is the size of what the store holds of it."""
+
+    __slots__ = ("changed", "stored_bytes", "sums")
+
+    def __init__(self, data: bytes | None) -> None:
+        self.sums = WindowSums() if data is None else WindowSums.from_bytes(data)
+        self.stored_bytes = len(data or b"")
+        self.changed = False
+
+
+# Most pairs are of the day of those before them; around midnight of one of two.
+DAYS_AT_HAND_MAX = 2
 
 _STORED = RecordLayout(_Stored)
 _REFERENCE = RecordLayout(list[float])
@@ -47,7 +63,7 @@ class SeriesState:
     (1, 1, 7)
     >>> state.save(store); SeriesState.load(b"net", state.name, store).n
     1
-    >>> state.remove(pair, None, 5, 8, store); state.n
+    >>> state.remove(pair, None, 5, 8); state.n
     0
     """
 
@@ -63,9 +79,12 @@ class SeriesState:
         self.watch = self._watch(options)
         self.published: Mapping[str, frozenset[str]] = {}
         self.told: dict[str, tuple[Mark, bool]] = {}
-        self._days: dict[int, WindowSums] = {}
-        # Of each day what came since the last save: taken into the other two at once.
-        self._fresh: dict[int, WindowSums] = {}
+        self._days: dict[int, _Day] = {}
+        self._rows: dict[bytes, bytes] = {}
+        # Taken in, or out, since the sums were made: many at a time cost a fourth of one by one.
+        self._come: dict[int | None, list[tuple[Compared, Terms | None]]] = {}
+        self._gone: list[tuple[int | None, Compared, Terms | None]] = []
+        self._stored_bytes = 0
         self._stored_reference = 0
         self._stored_published: Mapping[str, frozenset[str]] = self.published
 
@@ -78,15 +97,10 @@ class SeriesState:
         whole = self.name.field is None
         return Watch(options.detectors, state, reference, options.baseline_results, whole)
 
-    @property
-    def whole(self) -> WindowSums:
-        """The sums of all pairs, to be read only."""
-        if not self._fresh:
-            return self._whole
-        whole = self._whole.copy()
-        for sums in self._fresh.values():
-            whole.merge(sums)
-        return whole
+    def whole(self, store: Store) -> WindowSums:
+        """Return the sums of all pairs, to be read until the series changes."""
+        self._sum_up(store)
+        return self._whole
 
     def add(self, pair: Compared, terms: Terms | None, at: int | None, sequence: int) -> None:
         """Take in a scored pair measured at `at` (microseconds; None: not stated).
@@ -95,25 +109,32 @@ class SeriesState:
         """
         self._count(sequence)
         self.n += 1
-        if at is None:
-            self._whole.add(pair, terms)
-            return
-        day = day_of(at)
-        sums = self._fresh.get(day)
-        if sums is None:
-            sums = self._fresh[day] = WindowSums()
-        sums.add(pair, terms)
+        day = None if at is None else day_of(at)
+        come = self._come.get(day)
+        if come is None:
+            come = self._come[day] = []
+        come.append((pair, terms))
 
-    def remove(
-        self, pair: Compared, terms: Terms | None, at: int | None, sequence: int, store: Store
-    ) -> None:
+    def remove(self, pair: Compared, terms: Terms | None, at: int | None, sequence: int) -> None:
         """Take out a scored pair that was taken in with the same values."""
         self._count(sequence)
         self.n -= 1
-        self._take_in(store)
-        self._whole.remove(pair, terms)
-        if at is not None:
-            self._day(day_of(at), store).remove(pair, terms)
+        self._gone.append((None if at is None else day_of(at), pair, terms))
+
+    def put_row(self, name: bytes, compared: bytes) -> None:
+        """Take in the row of a pair that has none: its `Compared.to_bytes` by its `row_of`."""
+        self._rows[name] = compared
+
+    def remove_row(self, name: bytes, store: Store) -> None:
+        """Take out a row that was taken in."""
+        if self._rows.pop(name, None) is None:
+            remove_row(store, self.keys.rows, name)
+
+    def save_rows(self, store: Store) -> None:
+        """Write the rows that were taken in, for those who read them there."""
+        if self._rows:
+            put_rows(store, self.keys.rows, self._rows)
+            self._rows.clear()
 
     def relearn(self) -> None:
         """Forget the reference and what the detectors have seen: what comes now is the new one."""
@@ -124,35 +145,51 @@ class SeriesState:
         self.changed += 1
         self.sequence = sequence
 
-    def _take_in(self, store: Store) -> None:
-        for day, sums in self._fresh.items():
-            self._whole.merge(sums)
-            self._day(day, store).merge(sums)
-        self._fresh.clear()
+    def _sum_up(self, store: Store) -> None:
+        """Bring the sums up to all that came and went."""
+        for number, pairs in self._come.items():
+            total = total_of(pairs)
+            self._whole.add_total(total)
+            if number is not None:
+                self._day(number, store).add_total(total)
+        for number, pair, terms in self._gone:
+            self._whole.remove(pair, terms)
+            if number is not None:
+                self._day(number, store).remove(pair, terms)
+        self._come.clear()
+        self._gone.clear()
 
-    def _day(self, day: int, store: Store) -> WindowSums:
-        sums = self._days.get(day)
-        if sums is None:
-            data = get_parts(store, self.keys.day(day))
-            sums = self._days[day] = WindowSums() if data is None else WindowSums.from_bytes(data)
-        return sums
+    def _day(self, number: int, store: Store) -> WindowSums:
+        day = self._days.get(number)
+        if day is None:
+            day = self._days[number] = _Day(get_parts(store, self.keys.day(number)))
+        day.changed = True
+        return day.sums
 
     def save_days(self, store: Store) -> None:
         """Write the days that changed; a day without pairs has no record."""
-        self._take_in(store)
-        for day, sums in self._days.items():
-            if sums.n:
-                put_parts(store, self.keys.day(day), sums.to_bytes())
+        self._sum_up(store)
+        for number, day in self._days.items():
+            if not day.changed:
+                continue
+            data = day.sums.to_bytes() if day.sums.n else b""
+            if data:
+                put_parts(store, self.keys.day(number), data, day.stored_bytes)
             else:
-                delete_parts(store, self.keys.day(day))
-        self._days.clear()
+                delete_parts(store, self.keys.day(number))
+            day.stored_bytes, day.changed = len(data), False
+        if len(self._days) > DAYS_AT_HAND_MAX:
+            self._days.clear()
 
     def save(self, store: Store) -> None:
         """Write what changed since `load` or the last `save`."""
+        self.save_rows(store)
         self.save_days(store)
         watch = self.watch.state()
         stored = _Stored(self.changed, self.sequence, self._whole.to_bytes(), watch)
-        put_parts(store, self.keys.state, _STORED.pack(stored))
+        data = _STORED.pack(stored)
+        put_parts(store, self.keys.state, data, self._stored_bytes)
+        self._stored_bytes = len(data)
         if len(self.watch.reference) != self._stored_reference:
             store.put(self.keys.reference, _REFERENCE.pack(self.watch.reference))
             self._stored_reference = len(self.watch.reference)
@@ -172,6 +209,7 @@ class SeriesState:
         data = get_parts(store, state.keys.state)
         if data is None:
             return state
+        state._stored_bytes = len(data)
         stored = _STORED.unpack(data)
         state.changed, state.sequence = stored.changed, stored.sequence
         state._whole = WindowSums.from_bytes(stored.sums)

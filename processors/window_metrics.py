@@ -61,15 +61,19 @@ class _Window(NamedTuple):
 
 
 def _windows(
-    state: SeriesState, days: list[tuple[int, WindowSums]], rows: WindowRows, sizes: tuple[int, ...]
+    whole: WindowSums,
+    sequence: int,
+    days: list[tuple[int, WindowSums]],
+    rows: WindowRows,
+    sizes: tuple[int, ...],
 ) -> Iterator[_Window]:
-    yield _Window(ALL, state.whole, state.sequence)
+    yield _Window(ALL, whole, sequence)
     for size, sums in days:
-        yield _Window(f"days:{size}", sums, state.sequence)
+        yield _Window(f"days:{size}", sums, sequence)
     sums, last = WindowSums(), 0
     for size in sorted(set(sizes)):
-        if size >= state.n:
-            yield _Window(f"last:{size}", state.whole, state.sequence)
+        if size >= whole.n:
+            yield _Window(f"last:{size}", whole, sequence)
             continue
         sums = sums.copy()
         sums.merge(rows.sums(last, size))
@@ -86,13 +90,14 @@ def metrics_of(state: SeriesState, store: Store, options: Options, in_full: bool
     What was published before and no longer applies is returned as undefined, so that its old value
     does not stand.
 
+    >>> from processors.keys import row_of
     >>> from processors.series import Compared, SeriesName
     >>> from processors.store import MemoryStore
     >>> from processors.window_sums import terms_of
     >>> store, state = MemoryStore(), SeriesState(b"net", SeriesName("1", None, None))
     >>> pair = Compared(1.5, 1.0, None, None, None)
+    >>> state.put_row(row_of(5, b"i" * 16), pair.to_bytes())
     >>> state.add(pair, terms_of(pair), 5, 1); state.save(store)
-    >>> store.put(state.keys.row(5, b"i" * 16), pair.to_bytes())
     >>> told = metrics_of(state, store, Options(), True)
     >>> [(m.window, m.estimate.value) for m in told.measured if m.metric == "mae"]
     [('all', 0.5), ('days:30', 0.5), ('last:50', 0.5), ('last:200', 0.5)]
@@ -111,7 +116,8 @@ def metrics_of(state: SeriesState, store: Store, options: Options, in_full: bool
     by_size: dict[int, list[tuple[str, Estimate]]] = {}
     left = False
     ranks = 0
-    for name, sums, mark in _windows(state, days, rows, options.window_pairs):
+    windows = _windows(state.whole(store), state.sequence, days, rows, options.window_pairs)
+    for name, sums, mark in windows:
         with_values = sums.n <= rank_pairs_max
         left = left or (not with_values and sums.n <= RANK_PAIRS_MAX)
         published = state.published.get(name, NONE)

@@ -2,12 +2,13 @@
 
 from functools import cached_property
 from hashlib import blake2b
-from itertools import accumulate, islice
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
 from processors.keys import SeriesKeys, time_of
+from processors.row_runs import newest_rows
 from processors.series import Compared
 from processors.store import Store
 from processors.summaries.confusion import Confusion
@@ -22,35 +23,35 @@ Column = tuple[float | None, ...]
 class WindowRows:
     """Up to `pairs` of the newest pairs of a series, newest first; `at` is the newest's time.
 
+    >>> from processors.keys import row_of
+    >>> from processors.row_runs import put_rows
     >>> from processors.series import SeriesName
     >>> from processors.store import MemoryStore
     >>> keys, store = SeriesKeys(b"net", SeriesName("1", None, None)), MemoryStore()
     >>> for at in (1, 2, 3):
-    ...     row = Compared(at + 0.5, float(at), None, None, None).to_bytes()
-    ...     store.put(keys.row(at, b"i" * 16), row)
+    ...     pair = Compared(at + 0.5, float(at), None, None, None)
+    ...     put_rows(store, keys.rows, {row_of(at, b"i" * 16): pair.to_bytes()})
     >>> rows = WindowRows(keys, store, 2)
     >>> rows.at, rows.sums(0, 2).moments.mean_error(), rows.values(1).predicted.tolist()
     (3, 0.5, [3.5])
     """
 
     def __init__(self, keys: SeriesKeys, store: Store, pairs: int) -> None:
-        self._newest, self._records = b"", list[bytes]()
-        # One by one: the keys of a large window take more room than its records.
-        for key, record in islice(store.scan(keys.rows, reverse=True), pairs):
-            self._newest = self._newest or key
-            self._records.append(record)
-        self.at = time_of(self._newest) if self._newest else None
+        rows = newest_rows(store, keys.rows, pairs)
+        self._newest = rows[0][0] if rows else b""
+        self._pairs = [pair for _, pair in rows]
+        self.at = time_of(self._newest) if rows else None
 
     def digest(self, pairs: int) -> bytes:
         """Return 16 bytes that are equal as long as the newest `pairs` and their time are."""
         digest = blake2b(self._newest, digest_size=16)
-        digest.update(b"".join(self._records[:pairs]))
+        digest.update(Compared.joined_of(self._pairs[:pairs]))
         return digest.digest()
 
     def sums(self, start: int, end: int) -> WindowSums:
         """Return the sums of the pairs from place `start` to `end`, 0 being the newest."""
         window = WindowSums()
-        window.n = len(self._records[start:end])
+        window.n = len(self._pairs[start:end])
         counts, predicted, measured = self._numbers
         held = slice(counts[start], counts[start + window.n])
         for terms, n in exact_terms(predicted[held], measured[held]):
@@ -77,11 +78,9 @@ class WindowRows:
     def _columns(
         self,
     ) -> tuple[Column, Column, tuple[str | None, ...], tuple[str | None, ...], Column]:
-        if not self._records:
+        if not self._pairs:
             return (), (), (), (), ()
-        predicted, measured, said, truth, probability = zip(
-            *Compared.from_each(self._records), strict=True
-        )
+        predicted, measured, said, truth, probability = zip(*self._pairs, strict=True)
         return predicted, measured, said, truth, probability
 
     @cached_property

@@ -1,12 +1,13 @@
 """What is summed of the pairs of a window: exact, revertible, and mergeable."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from processors.record_layout import RecordLayout
 from processors.series import Compared
 from processors.summaries.confusion import Confusion
 from processors.summaries.moments import Moments
-from processors.summaries.sums import Terms
+from processors.summaries.sums import Terms, added_up
 
 
 class _Stored(NamedTuple):
@@ -33,6 +34,29 @@ def terms_of(compared: Compared) -> Terms | None:
     return Moments.terms(compared.predicted, compared.measured)
 
 
+class Total(NamedTuple):
+    """Pairs, for several windows: how many, their numeric sums in parts, and their labels."""
+
+    n: int
+    numeric: list[tuple[Terms, int]]
+    labels: list[tuple[str, str]]
+
+
+def total_of(pairs: Sequence[tuple[Compared, Terms | None]]) -> Total:
+    """Return the total of pairs, each beside its `terms_of`; sooner than adding them one by one.
+
+    >>> total_of([(Compared(None, None, "a", "b", None), None)])
+    Total(n=1, numeric=[], labels=[('a', 'b')])
+    """
+    numeric = [terms for _, terms in pairs if terms is not None]
+    labels = [
+        (pair.predicted_label, pair.measured_label)
+        for pair, _ in pairs
+        if pair.predicted_label is not None and pair.measured_label is not None
+    ]
+    return Total(len(pairs), added_up(numeric) if numeric else [], labels)
+
+
 class WindowSums:
     """A window of pairs, reduced to counts and sums; `n` counts every scored pair, ranked ones too.
 
@@ -42,6 +66,9 @@ class WindowSums:
     >>> window.n, window.moments.mean_error(), window.confusion.n
     (2, 0.5, 0)
     >>> WindowSums.from_bytes(day.to_bytes()).moments == day.moments
+    True
+    >>> both = WindowSums(); both.add_total(total_of([(pair, terms_of(pair))] * 2))
+    >>> both.to_bytes() == window.to_bytes()
     True
     """
 
@@ -59,6 +86,14 @@ class WindowSums:
             self.moments.add(terms)
         if pair.predicted_label is not None and pair.measured_label is not None:
             self.confusion.update(pair.predicted_label, pair.measured_label)
+
+    def add_total(self, total: Total) -> None:
+        """Take in pairs by their total."""
+        self.n += total.n
+        for terms, n in total.numeric:
+            self.moments.add_all(terms, n)
+        for said, truth in total.labels:
+            self.confusion.update(said, truth)
 
     def remove(self, pair: Compared, terms: Terms | None) -> None:
         """Take out a pair that was taken in; RefusedStateError when the window cannot hold it."""

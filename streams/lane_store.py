@@ -17,7 +17,7 @@ from streams.store_memory import StoreMemory
 
 # The layout of all that a lane keeps, in its store and in its changelog: the records of the lane
 # and of the processors. Versions 1 and 2 were never released.
-STATE_VERSION = 5
+STATE_VERSION = 6
 RECORD_BYTES_MAX = 65_536
 # No key of a processor starts with this byte.
 _META = b"\x00"

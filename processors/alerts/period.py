@@ -1,14 +1,14 @@
 """What a lab's rule finds in one period of a series, from the results themselves."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
 from processors.alerts.rule import Rule
 from processors.figures.estimate import Estimate
-from processors.keys import SeriesKeys, time_of
+from processors.keys import SeriesKeys
 from processors.metrics import Metric, all_metrics
 from processors.options import DAY_US
+from processors.row_runs import rows_between
 from processors.series import Compared
 from processors.store import Store
 from processors.summaries.positive import positive_label
@@ -56,17 +56,20 @@ def start_of(period: int, days: int) -> int:
 def finding(rule: Rule, series: SeriesKeys, period: int, store: Store) -> Finding:
     """Return what a rule of a metric finds in a period of a series.
 
+    >>> from processors.keys import row_of
+    >>> from processors.row_runs import put_rows
     >>> from processors.series import SeriesName
     >>> from processors.store import MemoryStore
     >>> store, series = MemoryStore(), SeriesKeys(b"net", SeriesName("1", None, None))
     >>> for i in range(40):
     ...     pair = Compared(None, None, "miss" if i % 2 else "hit", "hit", None)
-    ...     store.put(series.row(i, b"%016d" % i), pair.to_bytes())
+    ...     put_rows(store, series.rows, {row_of(i, b"%016d" % i): pair.to_bytes()})
     >>> found = finding(Rule("r", metric="recall", below=0.8), series, 0, store)
     >>> found.estimate.value, found.broken, found.met
     (0.5, True, False)
     """
-    pairs = list(_pairs(rule, series, period, store))
+    first, end = start_of(period, rule.days), start_of(period + 1, rule.days)
+    pairs = [pair for _, pair in rows_between(store, series.rows, first, end)]
     summaries = _summaries(pairs)
     metric = all_metrics()[rule.metric or ""]
     estimate = _estimate(metric, summaries)
@@ -87,15 +90,6 @@ def _judged(rule: Rule, found: Estimate) -> tuple[bool, bool]:
     assert rule.above is not None
     edge = found.value if by_value or found.low is None else found.low
     return edge > rule.above, found.value <= rule.above
-
-
-def _pairs(rule: Rule, series: SeriesKeys, period: int, store: Store) -> Iterator[Compared]:
-    first, end = start_of(period, rule.days), start_of(period + 1, rule.days)
-    for key, value in store.scan(series.rows, start=series.row(first, b"")):
-        at = time_of(key)
-        if at is None or at >= end:
-            return
-        yield Compared.from_bytes(value)
 
 
 def _summaries(pairs: list[Compared]) -> list[Summary]:

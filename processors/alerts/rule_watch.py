@@ -39,6 +39,8 @@ class RuleWatch:
 
     Raises SettingsError for rules that cannot be.
 
+    >>> from processors.keys import row_of
+    >>> from processors.row_runs import put_rows
     >>> from processors.series import Compared
     >>> from processors.store import MemoryStore
     >>> store, about, name = MemoryStore(), Subject("net", "1", "a"), SeriesName("1", None, None)
@@ -46,7 +48,7 @@ class RuleWatch:
     >>> keys, week = SeriesKeys(about.lane_key, name), 7 * 86_400_000_000
     >>> for i in range(40):
     ...     pair = Compared(None, None, "miss" if i % 2 else "hit", "hit", None)
-    ...     store.put(keys.row(i, b"%016d" % i), pair.to_bytes())
+    ...     put_rows(store, keys.rows, {row_of(i, b"%016d" % i): pair.to_bytes()})
     ...     assert watch.counted(about, [name], i, store) == []
     >>> [(word.rule, word.holds) for word in watch.counted(about, [name], week, store)]
     [('r', True)]

@@ -1,5 +1,6 @@
 """Exact, revertible sums over numeric pairs."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from processors.summaries.binary import damaged, decode, encode, integers
@@ -259,6 +260,22 @@ rebuild the store from its topics.
         window._p, window._o, window._absolute = p << once, o << once, absolute << once
         window._pp, window._oo, window._po = pp << twice, oo << twice, po << twice
         return window
+
+
+def added_up(terms: Sequence[Terms]) -> list[tuple[Terms, int]]:
+    """Return the `terms` of one pair or more as few for `Sums.add_all`, each with its pairs.
+
+    >>> one, two = Sums.terms(1.0, 0.0), Sums.terms(2.0, 0.0)
+    >>> [(sums[1] >> 64, n) for sums, n in added_up([one, two])]
+    [(3, 2)]
+    >>> len(added_up([one, Sums.terms(1e-30, 0.0)]))
+    2
+    """
+    scales, *columns = zip(*terms, strict=True)
+    if min(scales) < max(scales):
+        return [(one, 1) for one in terms]
+    p, o, absolute, pp, oo, po = map(sum, columns)
+    return [((scales[0], p, o, absolute, pp, oo, po), len(terms))]
 
 
 def steps(bits: int) -> int:

@@ -12,10 +12,11 @@ from processors.alerts.period import finding, period_of, start_of
 from processors.alerts.recovery import RECOVERY_PAIRS
 from processors.alerts.rule import Rule, check_rules
 from processors.alerts.rule_watch import RuleWatch
-from processors.keys import SeriesKeys
+from processors.keys import SeriesKeys, row_of
 from processors.metrics import all_metrics
 from processors.monitor import Monitor
 from processors.options import Options
+from processors.row_runs import put_rows
 from processors.series import Compared, SeriesName
 from processors.store import MemoryStore
 from schemas.errors import SettingsError
@@ -75,9 +76,14 @@ def test_weeks_begin_on_mondays() -> None:
 def put(store: MemoryStore, day: int, hits: int, positives: int, name: SeriesName = WHOLE) -> None:
     """Positives measured on a day, of which so many were predicted."""
     keys = SeriesKeys(ABOUT.lane_key, name)
-    for i in range(positives):
-        pair = Compared(None, None, "hit" if i < hits else "miss", "hit", None)
-        store.put(keys.row(day * DAY_US, b"%016d" % i), pair.to_bytes())
+    rows = {
+        row_of(day * DAY_US, b"%016d" % i): Compared(
+            None, None, "hit" if i < hits else "miss", "hit", None
+        ).to_bytes()
+        for i in range(positives)
+    }
+    if rows:
+        put_rows(store, keys.rows, rows)
 
 
 def broken(rule: Rule, hits: int, positives: int) -> bool:

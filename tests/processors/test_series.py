@@ -118,12 +118,10 @@ def test_damage_is_refused(data: bytes) -> None:
             kind.from_bytes(data)
 
 
-def change(state: SeriesState, record: Scored, by: int, store: MemoryStore) -> None:
+def change(state: SeriesState, record: Scored, by: int) -> None:
     pair = record.compared
-    if by > 0:
-        state.add(pair, terms_of(pair), record.at, 1)
-    else:
-        state.remove(pair, terms_of(pair), record.at, 1, store)
+    step = state.add if by > 0 else state.remove
+    step(pair, terms_of(pair), record.at, 1)
 
 
 def records_of(state: SeriesState, store: MemoryStore) -> list[tuple[bytes, bytes]]:
@@ -140,7 +138,7 @@ def test_a_state_comes_back_and_forgets_what_is_removed(
     name = SeriesName("1", None, None)
     state, store = SeriesState(b"net", name), MemoryStore()
     for record in given_records:
-        change(state, record, 1, store)
+        change(state, record, 1)
     state.save(store)
     again, store_again = SeriesState.load(b"net", name, store), MemoryStore()
     for key, value in store.scan(b""):
@@ -152,9 +150,9 @@ def test_a_state_comes_back_and_forgets_what_is_removed(
     for record in rest:
         gone.remove(record)
     for record in gone:
-        change(again, record, -1, store_again)
+        change(again, record, -1)
     fresh, store_fresh = SeriesState(b"net", name), MemoryStore()
     for record in rest:
-        change(fresh, record, 1, store_fresh)
+        change(fresh, record, 1)
     # The sums of every day included: a day without pairs has no record.
     assert records_of(again, store_again) == records_of(fresh, store_fresh)

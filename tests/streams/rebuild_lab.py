@@ -18,6 +18,8 @@ from pipeline_lab import CODEC, PipelineLab, await_that
 from test_pipeline import mixed_events
 
 from processors.join_records import JOINED, JoinRecords, event_type_of, group_key
+from processors.keys import ROW, ROW_BYTES
+from processors.row_runs import rows_of
 from processors.topology import TOPOLOGY
 from schemas.errors import UserError
 from schemas.events import AssayContext, Outcome, Prediction
@@ -155,8 +157,8 @@ def state(lab: PipelineLab, stage: str, folder: Path) -> dict[tuple[int, bytes],
     """All of a stage's state as its changelog has it, by lane and key.
 
     Left out is what hangs on how the inputs came beside one another and says nothing by itself: how
-    deadlines lie in lists, the standing of a retracted prediction, how often coverage was told, and
-    how the last change of a series or an alert was numbered.
+    deadlines lie in lists and rows in runs, the standing of a retracted prediction, how often
+    coverage was told, and how the last change of a series or an alert was numbered.
     """
     found: dict[tuple[int, bytes], object] = {}
     for partition in range(lab.settings.kafka.partitions):
@@ -167,6 +169,10 @@ def state(lab: PipelineLab, stage: str, folder: Path) -> dict[tuple[int, bytes],
         for key, value in list(store.scan(b"")):
             if stage == "join":
                 said = _of_join(key, value, records, store)
+            elif key.startswith(ROW):
+                rows = rows_of(value)
+                found |= {(partition, key[:-ROW_BYTES] + name): pair for name, pair in rows}
+                continue
             else:
                 said = _of_monitor(key, value)
             if said is not None:
