@@ -13,7 +13,8 @@ from streams.lane_store import OFFSETS_KEY, DurableStore, refuse_other_version
 
 BATCH_RECORDS = 5_000
 STUCK_AFTER_S = 60.0
-POLL_S = 0.5
+# A batch that does not fill is waited for to its end, also behind the last record there is.
+POLL_S = 0.1
 METADATA_TIMEOUT_S = 15.0
 TOLD_EVERY_S = 5.0
 
