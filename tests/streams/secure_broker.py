@@ -11,6 +11,7 @@ from typing import Any
 import trustme
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from pipeline_lab import await_that
 from pydantic import SecretStr
 
 from streams.local.kafka import READY_TIMEOUT_S, KafkaBroker
@@ -179,6 +181,16 @@ class SecureBroker:
         ]  # fmt: skip
         for future in self.admin.create_acls(bindings).values():
             future.result(DEADLINE_S)
+        # The controller answers; the broker goes by them a moment later.
+        await_that(lambda: set(bindings) <= set(self._known_acls()))
+
+    def _known_acls(self) -> list[AclBinding]:
+        """What the broker itself goes by."""
+        every = AclBindingFilter(
+            ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY,
+            AclPermissionType.ANY,
+        )  # fmt: skip
+        return self.admin.describe_acls(every).result(DEADLINE_S)
 
 
 @contextmanager
