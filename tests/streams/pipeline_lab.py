@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from connectors.publisher import Publisher
 from schemas.codec import Codec
@@ -69,6 +70,9 @@ class PipelineLab:
             settings = settings.model_copy(update={"clickhouse": stored})
         self.settings = with_stack(settings, stack.addresses)
         self.said: list[str] = []
+        # Made once: looking for the brokers takes longer than what is then asked of them.
+        self._topics = TopicReader(self.settings.kafka)
+        self._admin = AdminClient(client_settings(self.settings.kafka))
         ensure_topics(self.settings.kafka)
 
     @property
@@ -99,20 +103,19 @@ class PipelineLab:
 
     def committed(self, short: str) -> list[tuple[int, int, bytes | None, bytes]]:
         """Every committed record of a topic: partition, offset, key, value."""
-        records = TopicReader(self.settings.kafka).records(topic_name(self.prefix, short))
+        records = self._topics.records(topic_name(self.prefix, short))
         return [(m.partition(), m.offset(), m.key(), m.value() or b"") for m in records]
 
-    def end(self, short: str) -> int:
-        """The sum of a topic's last stable offsets: at least its records, plus markers."""
-        consumer = Consumer(
-            client_settings(self.settings.kafka)
-            | {"group.id": uuid.uuid4().hex, "isolation.level": "read_committed"}
-        )
-        topic = topic_name(self.prefix, short)
-        partitions = range(self.settings.kafka.partitions)
-        ends = [consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[1] for p in partitions]
-        consumer.close()
-        return sum(ends)
+    def end(self, *shorts: str) -> int:
+        """The sum of topics' last stable offsets: at least their records, plus markers."""
+        asked = {
+            TopicPartition(topic_name(self.prefix, short), partition): OffsetSpec.latest()
+            for short in shorts
+            for partition in range(self.settings.kafka.partitions)
+        }
+        committed = IsolationLevel.READ_COMMITTED
+        told = self._admin.list_offsets(asked, isolation_level=committed, request_timeout=10)
+        return sum(found.result().offset for found in told.values())
 
     def events(self, short: str, expected: type[E]) -> list[E]:
         """Every committed event of a topic."""

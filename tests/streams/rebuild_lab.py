@@ -32,7 +32,7 @@ from streams.lane_store import LaneStore
 from streams.rebuild_access import refuse_running
 
 # A stage that is quiet says what it held back within 0.3 s, on a busy machine a little later.
-LOOKS = 10
+STILL_S = 4.0
 DAY_US = 86_400_000_000
 # One time for all calls, so that each gives equal events.
 NOW_US = time.time_ns() // 1_000
@@ -80,11 +80,14 @@ def _drift(start_us: int) -> Iterator[Prediction | Outcome]:
 def settled(lab: PipelineLab) -> None:
     """Run every stage until all input is worked off and nothing moves any more."""
     inputs = {stage.name: stage.inputs for stage in TOPOLOGY} | {"sink": tuple(TOPICS)}
-    seen: list[int] = []
+    moved: tuple[int, float] = (-1, 0.0)
 
     def still() -> bool:
-        seen.append(sum(lab.end(short) for short in TOPICS))
-        if len(seen) < LOOKS or len(set(seen[-LOOKS:])) > 1:
+        nonlocal moved
+        end = lab.end(*TOPICS)
+        if end != moved[0]:
+            moved = end, time.monotonic()
+        if time.monotonic() - moved[1] < STILL_S:
             return False
         lasts = {
             (short, partition): offset
@@ -93,7 +96,7 @@ def settled(lab: PipelineLab) -> None:
         }
         worked_off = all(reached(lab, stage, lasts, shorts) for stage, shorts in inputs.items())
         # What a stage wrote while the others were asked is not in `lasts`.
-        return worked_off and sum(lab.end(short) for short in TOPICS) == seen[-1]
+        return worked_off and lab.end(*TOPICS) == end
 
     with lab.stages(*inputs) as running:
         await_that(still, running)
