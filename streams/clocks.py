@@ -85,7 +85,7 @@ def _ensure_topic(admin: AdminClient, kafka: KafkaSettings, topic: str) -> None:
     config = {"message.timestamp.type": "LogAppendTime", "retention.ms": str(KEEP_MS)}
     wanted = NewTopic(topic, 1, kafka.replication_factor, config=config)
     try:
-        admin.create_topics([wanted])[topic].result(TIMEOUT_S)
+        admin.create_topics([wanted], request_timeout=TIMEOUT_S)[topic].result()
     except KafkaException as error:
         if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
             raise

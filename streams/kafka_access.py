@@ -154,7 +154,7 @@ def _create(admin: AdminClient, kafka: KafkaSettings, name: str, config: dict[st
     """
     topic = NewTopic(name, kafka.partitions, kafka.replication_factor, config=config)
     try:
-        admin.create_topics([topic])[name].result(timeout=ADMIN_TIMEOUT_S)
+        admin.create_topics([topic], request_timeout=ADMIN_TIMEOUT_S)[name].result()
     except KafkaException as error:
         reason = error.args[0].name()
         if reason in ("TOPIC_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"):

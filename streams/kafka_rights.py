@@ -84,7 +84,7 @@ def topic_lacks(admin: AdminClient, kafka: KafkaSettings, needs: Needs) -> Itera
     )
     for topic, future in sorted(futures.items()):
         try:
-            described: TopicDescription = future.result(TIMEOUT_S)
+            described: TopicDescription = future.result()
         except KafkaException as error:
             reason = error.args[0].name()
             if reason == "TOPIC_AUTHORIZATION_FAILED":
@@ -111,7 +111,7 @@ def group_lacks(
     )
     for group, future in sorted(futures.items()):
         try:
-            described: ConsumerGroupDescription = future.result(TIMEOUT_S)
+            described: ConsumerGroupDescription = future.result()
         except KafkaException as error:
             if error.args[0].name() == "GROUP_AUTHORIZATION_FAILED":
                 yield Lack("group", group, "Read")

@@ -73,7 +73,7 @@ def _configs(
     found: dict[str, Config | None] = {}
     for resource, future in futures.items():
         try:
-            entries = future.result(TIMEOUT_S)
+            entries = future.result()
             found[resource.name] = {name: str(entry.value) for name, entry in entries.items()}
         except KafkaException as error:
             if error.args[0].name() not in DENIED:
