@@ -182,12 +182,12 @@ class Monitor:
     ) -> list[Alert]:
         compared = old.compared
         terms = terms_of(compared)
-        names = series_of(old)
-        for name in names:
-            state = self._series.changing(SeriesId(about.lane_key, name), store)
-            state.remove_row(keys.row_of(old.at, pair_id), store)
+        name = keys.row_of(old.at, pair_id)
+        states = self._series.changing_each(about.lane_key, series_of(old), store)
+        for state in states.values():
+            state.remove_row(name, store)
             state.remove(compared, terms, old.at, sequence)
-        return self._alerts.counted(about, names, old.at, self._here(sequence, store))
+        return self._alerts.counted(about, states, old.at, self._here(sequence, store))
 
     def _here(self, sequence: int, store: Store) -> Here:
         return Here(sequence, _Asked(self._series, self._controls, store), store)

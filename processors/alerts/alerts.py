@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from processors.alerts.floor_rules import FloorRules
 from processors.alerts.keeper import AlertKeeper, Standing
 from processors.alerts.labels import Labels
-from processors.alerts.news import Context, Look
+from processors.alerts.news import Context, Look, RuleWord
 from processors.alerts.orders import Orders, concerns, covers
 from processors.alerts.rule_watch import RuleWatch
 from processors.alerts.subject import Here, Subject, last_words
@@ -62,10 +62,9 @@ class Alerts:
         self, about: Subject, error: float, at: int | None, baseline: Baseline | None, here: Here
     ) -> list[Alert]:
         """Take a new pair's error, in the unit of its numbers; see `FloorRules.erred`."""
-        said: list[Alert] = []
-        for word in self._floor_rules.erred(about, error, at, baseline, here.store):
-            said += self._keeper(about, here.store).ruled(word, self._context(here))
-        return last_words(said)
+        return self._ruled(
+            about, self._floor_rules.erred(about, error, at, baseline, here.store), here
+        )
 
     def counted(
         self,
@@ -75,10 +74,7 @@ class Alerts:
         here: Here,
     ) -> list[Alert]:
         """Take that a pair measured at `at` came into series or left them; the rules see to it."""
-        said: list[Alert] = []
-        for word in self._rules.counted(about, names, at, here.store):
-            said += self._keeper(about, here.store).ruled(word, self._context(here))
-        return last_words(said)
+        return self._ruled(about, self._rules.counted(about, names, at, here.store), here)
 
     def grown(self, about: Subject, growth: Growth, here: Here) -> list[Alert]:
         """Take how many predictions of a subject were made and labelled."""
@@ -97,10 +93,7 @@ class Alerts:
 
         Rules that count features open or close an alert by it; to be told when that changes.
         """
-        context, said = self._context(here), list[Alert]()
-        for word in self._rules.drifting(about, features, at):
-            said += self._keeper(about, here.store).ruled(word, context)
-        return last_words(said)
+        return self._ruled(about, self._rules.drifting(about, features, at), here)
 
     def tick(self, at: int, here: Here) -> list[Alert]:
         """Take the time: mutes end, labels are missed, periods are over."""
@@ -136,6 +129,12 @@ class Alerts:
             elif covered:
                 said += keeper.acknowledge(command, context)
         return last_words(said), anew
+
+    def _ruled(self, about: Subject, words: Iterable[RuleWord], here: Here) -> list[Alert]:
+        said: list[Alert] = []
+        for word in words:
+            said += self._keeper(about, here.store).ruled(word, self._context(here))
+        return last_words(said)
 
     def _context(self, here: Here) -> Context:
         return Context(here.sequence, here.asked, self._orders, here.store)

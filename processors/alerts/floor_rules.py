@@ -32,7 +32,11 @@ class FloorRules:
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = [rule for rule in rules if rule.minimum_significant_ratio is not None]
+        self._rules = [
+            (rule, stated_floor(rule.minimum_significant_ratio))
+            for rule in rules
+            if rule.minimum_significant_ratio is not None
+        ]
         self._watches: dict[Subject, dict[str, FloorWatch]] = {}
 
     def erred(
@@ -47,18 +51,16 @@ class FloorRules:
 
         `baseline` tells what the errors of a run have in common; None while that is not known.
         """
-        if not self._rules:
+        rules = [each for each in self._rules if each[0].concerns(about.model_id, about.assay_id)]
+        if not rules:
             return []
         watches = self._of(about, store)
         correlation = baseline.intraclass_correlation if baseline else 0.0
         run_pairs = baseline.run_size if baseline else 1.0
         said: list[RuleWord] = []
-        for rule in self._rules:
-            ratio = rule.minimum_significant_ratio
-            if ratio is None or not rule.concerns(about.model_id, about.assay_id):
-                continue
+        for rule, floor in rules:
             watch = watches.setdefault(rule.name, FloorWatch())
-            look = watch.update(error, at, stated_floor(ratio), correlation, run_pairs)
+            look = watch.update(error, at, floor, correlation, run_pairs)
             if look is not None:
                 said.append(_word(rule, about, look, at))
         return said
