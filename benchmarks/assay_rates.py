@@ -49,6 +49,12 @@ def _errors(rng: np.random.Generator, pairs: int, sd: float, correlation: float)
     return [float(error) for error in errors]
 
 
+def _above(watch: FloorWatch, errors: list[float], floor: NoiseFloor, correlation: float) -> int:
+    """Show errors to a watch; return how many blocks it takes for above the floor."""
+    looks = (watch.update(error, None, floor, correlation, RUN_PAIRS) for error in errors)
+    return sum(look.above for look in looks if look is not None)
+
+
 def floor_rates(
     repeats: int | None, correlation: float, years: int, rng: np.random.Generator
 ) -> FloorRates:
@@ -60,15 +66,13 @@ def floor_rates(
         if repeats is not None:
             degrees = repeats - 1
             floor = NoiseFloor(sd * math.sqrt(rng.chisquare(degrees) / degrees), degrees)
+        of_year = _errors(rng, PAIRS_PER_YEAR, sd, correlation)
+        begun = _errors(rng, int(rng.integers(50)), sd, correlation)
+        worse = _errors(rng, FOUND_PAIRS, WORSE * sd, correlation)
         watch = FloorWatch()
-
-        def above(errors: list[float], floor: NoiseFloor = floor, watch: FloorWatch = watch) -> int:
-            looks = (watch.update(e, None, floor, correlation, RUN_PAIRS) for e in errors)
-            return sum(look.above for look in looks if look is not None)
-
-        false += above(_errors(rng, PAIRS_PER_YEAR, sd, correlation))
-        above(_errors(rng, int(rng.integers(50)), sd, correlation))
-        found += above(_errors(rng, FOUND_PAIRS, WORSE * sd, correlation)) > 0
+        false += _above(watch, of_year, floor, correlation)
+        _above(watch, begun, floor, correlation)
+        found += _above(watch, worse, floor, correlation) > 0
     return FloorRates(false / years, found / years)
 
 

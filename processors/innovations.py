@@ -136,7 +136,7 @@ class Innovations:
             if standing > CLIP_SD or standing < -CLIP_SD:
                 standing = math.copysign(CLIP_SD, standing)
                 value = baseline.mean + standing * baseline.sd
-        before = NOTHING_TOLD
+        before = _NOTHING_TOLD
         if of_run is None:
             of_run = OpenRun(run, 1, value, 0.0, self._taken)
         else:
@@ -216,7 +216,7 @@ class _Told(msgspec.Struct):
     evidence: float
 
 
-NOTHING_TOLD = _Told(None, 0.0, 0.0)
+_NOTHING_TOLD = _Told(None, 0.0, 0.0)
 
 
 def _told(baseline: Baseline, run: OpenRun) -> _Told:

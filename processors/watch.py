@@ -105,11 +105,8 @@ class Watch:
 
     def ready(self, whole: Baseline | None) -> bool:
         """Whether the next value can be judged; `whole` is the baseline of the model version."""
-        return (
-            whole is not None
-            if self.on_whole or self._fresh
-            else self._innovations.baseline is not None
-        )
+        held = whole if self.on_whole or self._fresh else self._innovations.baseline
+        return held is not None
 
     @property
     def _needs_reference(self) -> bool:
@@ -143,10 +140,8 @@ class Watch:
     ) -> Seen:
         """Take the value of one pair of a run (None: a run of its own).
 
-        `at` is when it was measured in microseconds, None when not stated.
-
-        `score` is what the whole model version's watch gave as its `normal_score` before; the whole
-        itself knows.
+        `at` is when it was measured in microseconds, None when not stated. `score` is what the
+        whole model version's watch gave as its `normal_score` before; the whole itself knows.
         `rate` is how many false alarms all detectors together may raise with it, None for no look;
         while `frozen` no run joins the baseline; with a new `episode` all detectors start afresh,
         and what was seen in the old one stays out of the baseline.

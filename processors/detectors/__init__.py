@@ -1,9 +1,9 @@
 """Detectors of change on one series, one per file; the file's name is the registered name.
 
 A detector file gives EACH_SERIES (whether it watches every series, or only the whole of a model
-version) and a class `Detector`: `update(observation, rate)` returns a Change or None, `state()`
-gives its state as plain data and `Detector(state)` takes it back. Its limit follows from the rate
-of false alarms it is allowed.
+version) and `Detector`, a class or a partial of one: `update(observation, rate)` returns a Change
+or None, `state()` gives its state as plain data and `Detector(state)` takes it back. Its limit
+follows from the rate of false alarms it is allowed.
 """
 
 import math
