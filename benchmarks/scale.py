@@ -17,6 +17,7 @@ model, made over the last days. Then, for each size:
 
 import re
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ import click
 import psutil
 from rocksdict import Options, Rdict
 
-from benchmarks.lab import CODEC, Lab, await_that, bytes_below, own_stack
+from benchmarks.lab import CODEC, DEADLINE_S, Lab, await_that, bytes_below, own_stack
 from benchmarks.show import finish
 from benchmarks.workload import DAY_US, Event
 from schemas.events import AssayContext, Coverage, Outcome, Pair, Prediction, Tick
@@ -43,6 +44,8 @@ PROBES = 200
 RETENTION_DAYS = 400
 ASSAY = "assay"
 SETTLED_LOOKS = 20
+# On a machine that is busy with other work.
+TAKEN_IN_PER_S_MIN = 3_000
 WORKS = re.compile(r"works on partitions .*; (\d+) restored")
 
 
@@ -76,18 +79,24 @@ class Scale:
     def run(self) -> dict[str, Any]:
         """Return the figures of this size."""
         found: dict[str, Any] = {"open": self._open}
-        self._lab.send_all(self._openings())
+        with click.progressbar(
+            self._openings(), self._open, f"{self._open:,} open predictions", file=sys.stderr
+        ) as openings:
+            self._lab.send_all(openings)
+        _say("taking in")
         with self._lab.stages("join") as running:
             took_s = self._await_consumed(running)
             found["taken_in_per_s"] = round(self._open / took_s)
             self._settled(running)
         found |= self._disk()
+        _say("throughput and expiry")
         with self._lab.stages("join") as running:
             self._await_consumed(running)
             rates = [self._round(running) for _ in range(ROUNDS)]
             found["events_per_s"] = round(max(rates))
             found["resident_mb"] = round(_resident_bytes(running) / 1e6, 1)
             found["expiry_s"] = round(self._expire(running), 2)
+        _say("taking over")
         found["from_store_s"] = round(self._take_over()[0], 2)
         shutil.rmtree(self._stores)
         seconds, restored = self._take_over()
@@ -118,7 +127,10 @@ class Scale:
         group = self._lab.group("join")
         await_that(lambda: self._lab.broker.members(group) > 0, running, "the join's assignment")
         return await_that(
-            lambda: self._lab.consumed("join", "predictions", "outcomes"), running, "the input"
+            lambda: self._lab.consumed("join", "predictions", "outcomes"),
+            running,
+            "the input",
+            within_s=DEADLINE_S + self._open / TAKEN_IN_PER_S_MIN,
         )
 
     def _settled(self, running: Supervisor) -> None:
@@ -206,6 +218,10 @@ class Scale:
         return seconds, sum(map(int, told))
 
 
+def _say(what: str) -> None:
+    click.echo(f"  {what}", err=True)
+
+
 def _resident_bytes(running: Supervisor) -> int:
     return sum(
         process.memory_info().rss
@@ -229,7 +245,6 @@ def main(open_predictions: int, as_json: bool) -> None:
     sizes: list[dict[str, Any]] = []
     with own_stack(clickhouse=False) as (stack, root):
         for size in (SMALL, open_predictions):
-            click.echo(f"{size:,} open predictions", err=True)
             sizes.append(Scale(stack, root / str(size), size).run())
     small, large = sizes
     ratios = {

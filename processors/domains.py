@@ -8,6 +8,8 @@ from processors.keys import domain_key
 from processors.series import Scored
 from processors.store import Store
 
+DOMAINS_AT_HAND_MAX = 1_000
+
 
 class Domains:
     """Places scored pairs in the domain of their model version; the store changes with `save` only.
@@ -42,9 +44,11 @@ class Domains:
         return found[0]
 
     def save(self, store: Store) -> None:
-        """Write the domains that are learning still, if they learnt."""
+        """Write the domains that learnt; let go of what is too much to keep at hand."""
         for about, (domain, stored) in self._at_hand.items():
             if domain.state is not stored:
                 key = domain_key(about.lane_key, about.model_version)
                 store.put(key, DOMAIN_LAYOUT.pack(domain.state))
                 self._at_hand[about] = (domain, domain.state)
+        if len(self._at_hand) > DOMAINS_AT_HAND_MAX:
+            self._at_hand.clear()

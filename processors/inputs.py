@@ -17,6 +17,8 @@ PREDICTION, OUTCOME = "prediction", "outcome"
 FEATURE = "feature:"
 REFERENCE, WINDOW = b"r", b"w"
 INSTRUMENT = CONTEXT_FIELDS.index("instrument")
+# Model versions in assays.
+WATCHES_AT_HAND_MAX = 1_000
 
 _HEAD = RecordLayout(InputsHead)
 _REFERENCE, _WINDOW = RecordLayout(InputReference), RecordLayout(InputWindow)
@@ -87,7 +89,7 @@ class Inputs:
         return found
 
     def save(self, store: Store) -> None:
-        """Write what changed; a reference only until it is pinned."""
+        """Write what changed, a reference only until it is pinned; let go of what is too much."""
         for about in self._changed:
             watch, pinned = self._at_hand[about]
             own = about.lane_key, about.model_version
@@ -99,6 +101,8 @@ class Inputs:
                 if state.reference.pinned:
                     pinned.add(name)
         self._changed.clear()
+        if len(self._at_hand) > WATCHES_AT_HAND_MAX:
+            self._at_hand.clear()
 
 
 def _loaded(about: Subject, store: Store) -> _AtHand:

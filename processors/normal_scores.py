@@ -17,5 +17,8 @@ def normal_score(error: float, reference: list[float]) -> float:
     >>> normal_score(3.0, [1.0, 2.0, 3.0, 4.0, 5.0])
     0.0
     """
-    rank = (bisect_left(reference, error) + bisect_right(reference, error)) / 2
-    return _INVERSE_NORMAL((rank + 0.5) / (len(reference) + 1))
+    values = len(reference)
+    rank = bisect_left(reference, error)
+    if rank < values and reference[rank] == error:
+        return _INVERSE_NORMAL(((rank + bisect_right(reference, error)) / 2 + 0.5) / (values + 1))
+    return _INVERSE_NORMAL((rank + 0.5) / (values + 1))

@@ -13,6 +13,8 @@ from typing import NamedTuple
 # What runs that do not differ may lend of the variance within runs, in degrees of freedom of the
 # variance between runs: without it few runs could say little, though results within them agree.
 LENT_MAX = 2.0
+# Few runs are longer, and one that is very long must not be remembered result by result.
+PRECISIONS_MAX = 100
 
 
 class Precision(NamedTuple):
@@ -63,7 +65,9 @@ class Baseline(_Baseline):
         """
         found = self._precisions.get(results)
         if found is None:
-            found = self._precisions[results] = self._precision(results)
+            found = self._precision(results)
+            if results <= PRECISIONS_MAX:
+                self._precisions[results] = found
         return found
 
     def _precision(self, results: int) -> Precision:

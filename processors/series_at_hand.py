@@ -8,7 +8,8 @@ from processors.series import SeriesName
 from processors.series_state import SeriesState
 from processors.store import Store
 
-SERIES_AT_HAND_MAX = 20_000
+# About 30 kB each.
+SERIES_AT_HAND_MAX = 5_000
 
 
 class SeriesAtHand:

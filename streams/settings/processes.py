@@ -19,7 +19,7 @@ class StreamSettings(Section):
     # Less than half of what a changelog keeps removals for: idle lanes' stores stay current by it.
     tick_interval_s: float = Field(86_400.0, ge=0.1, le=259_200)
     free_disk_min_mb: float = Field(256.0, ge=0, le=1e9)
-    store_memory_mb: int = Field(64, ge=16, le=1_000_000)
+    store_memory_mb: int = Field(32, ge=16, le=1_000_000)
     stuck_after_s: float = Field(180.0, ge=5, le=86_400)
     metrics_host: str = "127.0.0.1"
     # None or 0: a free one.

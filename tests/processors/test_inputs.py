@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from test_alerting import any_lot, pair
 
 from processors.alerts.rule import Rule
@@ -28,13 +29,14 @@ def log_of(moved: int) -> list[Pair]:
     return log
 
 
-def said_of(log: list[Event], restart_every: int = 1_000) -> list[Event]:
+def said_of(log: list[Event], save_every: int = 1_000, restarts: bool = True) -> list[Event]:
     monitor, store, said = Monitor(Options(rules=(RULE,))), MemoryStore(), list[Event]()
     for sequence, event in enumerate(log, 1):
         said += monitor.process(event, sequence, store)
-        if sequence % restart_every == 0:
+        if sequence % save_every == 0:
             monitor.flush(store, quiet=False)
-            monitor = Monitor(Options(rules=(RULE,)))
+            if restarts:
+                monitor = Monitor(Options(rules=(RULE,)))
     return said
 
 
@@ -72,7 +74,14 @@ def test_one_feature_is_not_two() -> None:
 
 
 def test_a_restart_changes_nothing() -> None:
-    assert said_of([*log_of(2)], restart_every=7) == said_of([*log_of(2)])
+    assert said_of([*log_of(2)], save_every=7) == said_of([*log_of(2)])
+
+
+def test_what_is_too_much_to_keep_at_hand_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = said_of([*log_of(2)])
+    for most in ("inputs.WATCHES", "domains.DOMAINS", "series_at_hand.SERIES"):
+        monkeypatch.setattr(f"processors.{most}_AT_HAND_MAX", 0)
+    assert said_of([*log_of(2)], save_every=7, restarts=False) == kept
 
 
 def test_a_new_baseline_is_one_of_inputs_too() -> None:

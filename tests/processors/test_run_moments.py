@@ -3,6 +3,7 @@
 import importlib.resources
 import math
 import random
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 
@@ -134,3 +135,17 @@ def test_the_intraclass_correlation_is_found(icc: float) -> None:
     assert baseline.intraclass_correlation == pytest.approx(icc, abs=0.04)
     assert baseline.sd == pytest.approx(1.0, abs=0.04)
     assert baseline.design_effect == pytest.approx(1 + 19 * icc, abs=0.8)
+
+
+def test_a_run_of_very_many_results_takes_no_memory_for_each() -> None:
+    moments = RunMoments().with_run(20, 0.1, 19.0).with_run(20, -0.2, 21.0).with_run(20, 0.3, 18.0)
+    baseline = moments.baseline()
+    assert baseline is not None
+    tracemalloc.start()
+    try:
+        for results in range(1, 20_001):
+            baseline.precision(results)
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 100_000
