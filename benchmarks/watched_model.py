@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from processors.alerts.alerts import Alerts
 from processors.alerts.news import Look
 from processors.alerts.subject import Here, Subject
+from processors.answers import CAUSE_ROWS_MAX
 from processors.assay.mean_shift import ControlResults
-from processors.monitor import CAUSE_ROWS_MAX
 from processors.options import DEFAULTS, Options
 from processors.series import Scored, SeriesName, series_of
 from processors.series_watches import look
@@ -74,6 +74,10 @@ class WatchedModel:
     def rows(self, about: Subject) -> list[Scored]:
         """Return the newest pairs."""
         return list(self._newest)
+
+    def beside(self, about: Subject) -> list[Scored]:
+        """Return none: there is one version."""
+        return []
 
     def controls(self, about: Subject, start: int | None) -> list[ControlResults]:
         """Return none."""

@@ -7,14 +7,12 @@ order. Series states are kept at hand between checkpoints and written to the sto
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
-import msgspec
-
 from processors import keys
 from processors.alerts.alerts import Alerts
 from processors.alerts.news import Look
 from processors.alerts.orders import names_level
 from processors.alerts.subject import Here, Subject, last_words
-from processors.assay.mean_shift import ControlResults
+from processors.answers import Answers
 from processors.controls import Controls
 from processors.detectors import detector_file
 from processors.domains import Domains
@@ -25,7 +23,6 @@ from processors.label_coverage import LabelCoverage
 from processors.metrics import all_metrics
 from processors.options import DEFAULTS, Options
 from processors.publication import FLUSHES_WAITED_MAX, is_due
-from processors.row_runs import newest_rows
 from processors.series import Scored, SeriesName, scored, series_of
 from processors.series_at_hand import SeriesAtHand
 from processors.series_state import SeriesState
@@ -38,8 +35,6 @@ from schemas.topics import SEPARATOR, canonical
 
 # In the place of a pair that was scored once and is no more.
 LEFT = b""
-# How far back a cause is looked for.
-CAUSE_ROWS_MAX = 2_000
 # So many series are told of with one checkpoint: under load, and when no input waits.
 SERIES_AT_ONCE = 10
 SERIES_AT_ONCE_QUIET = 50
@@ -190,7 +185,7 @@ class Monitor:
         return self._alerts.counted(about, states, old.at, self._here(sequence, store))
 
     def _here(self, sequence: int, store: Store) -> Here:
-        return Here(sequence, _Asked(self._series, self._controls, store), store)
+        return Here(sequence, Answers(self._series, self._controls, store), store)
 
     def _command(self, command: AlertCommand, here: Here) -> list[Event]:
         said, anew = self._alerts.command(command, here)
@@ -268,33 +263,3 @@ class Monitor:
         if record.numeric:
             said += self._alerts.erred(about, record.error, record.at, whole.baseline, here)
         return said
-
-
-class _Asked(msgspec.Struct):
-    """What the alerts may ask; see `processors.alerts.subject.Asked`."""
-
-    series: SeriesAtHand
-    known_controls: Controls
-    store: Store
-
-    def rows(self, about: Subject) -> list[Scored]:
-        """Return the newest scored pairs of a model version in the order of their times."""
-        subject = about.lane_key
-        whole = SeriesId(subject, SeriesName(about.model_version, None, None))
-        state = self.series.get(whole, self.store)
-        state.save_rows(self.store)
-        newest = [
-            keys.pair_key(subject, keys.pair_id_of_row(name))
-            for name, _ in newest_rows(self.store, state.keys.rows, CAUSE_ROWS_MAX)
-        ]
-        found = (self.store.get(key) for key in reversed(newest))
-        return [Scored.from_bytes(record) for record in found if record]
-
-    def controls(self, about: Subject, start: int | None) -> list[ControlResults]:
-        """Return the control compounds of the assay with their results since `start`."""
-        lane_key, version = about.lane_key, about.model_version
-        return self.known_controls.since(lane_key, about.assay_id, version, start, self.store)
-
-    def learned(self, about: Subject, series: SeriesName) -> bool:
-        """Return whether a series has its reference."""
-        return self.series.get(SeriesId(about.lane_key, series), self.store).watch.missing is None

@@ -50,6 +50,13 @@ class SeriesAtHand:
         own = [series for series in found if series.name.model_version == model_version]
         return sorted(own, key=lambda series: series.name.to_bytes())
 
+    def versions(self, subject: bytes, store: Store) -> list[str]:
+        """Return the model versions of a subject that have scored pairs, the latest used first."""
+        names = {*self._stored_of(subject, store), *self._states.get(subject, ())}
+        whole = [name for name in names if name.field is None]
+        used = {name.model_version: self.get(SeriesId(subject, name), store) for name in whole}
+        return sorted(used, key=lambda version: (-used[version].sequence, version))
+
     @staticmethod
     def _stored_of(subject: bytes, store: Store) -> list[SeriesName]:
         keys = [key for key, _ in store.scan(SERIES + subject + b"\0")]

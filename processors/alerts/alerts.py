@@ -26,6 +26,7 @@ class Alerts:
     >>> from processors.store import MemoryStore
     >>> class Nothing:
     ...     def rows(self, about): return []
+    ...     def beside(self, about): return []
     ...     def learned(self, about, series): return True
     ...     def controls(self, about, start): return []
     >>> alerts, here = Alerts(Options()), Here(1, Nothing(), MemoryStore())

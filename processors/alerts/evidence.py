@@ -6,8 +6,9 @@ from statistics import fmean, variance
 from typing import NamedTuple
 
 from processors.assay.mean_shift import ControlResults
-from processors.assay.verdict import UNKNOWN, Judged, blame
-from processors.cause import NO_CAUSE, explain, holds
+from processors.assay.verdict import MODEL, UNKNOWN, Judged, blame
+from processors.cause import NO_CAUSE, Cause, explain, holds
+from processors.causes.candidates import LEVEL_RESULTS_MIN
 from processors.onset import onset
 from processors.series import Scored
 from schemas.events import CONTEXT_FIELDS
@@ -66,13 +67,15 @@ def evidence(
     found_since: int | None,
     controls: Callable[[int | None], Sequence[ControlResults]] = no_controls,
     *,
+    beside: Sequence[Scored] = (),
     given: bool = False,
 ) -> Evidence:
     """Return what scored pairs in the order of their times say of a change.
 
     `found_since` is when whoever found it takes it to have begun; that counts only where the
     results themselves do not tell, or where it is `given`: then no cause is looked for. Pairs
-    without a time are left out. `controls(start)` are those of the assay with their results since.
+    without a time are left out. `controls(start)` are those of the assay with their results since;
+    `beside` are pairs of other versions of the model, by which the version itself may be the cause.
 
     >>> def at(time, lot, error):
     ...     return Scored("1", time, (lot, "I1", None, None), error, 0.0, *[None] * 3, f"M{time}")
@@ -85,7 +88,7 @@ def evidence(
     started = found_since if began is None else began
     since = [r for r in records if is_since(r, started)]
     before = [r for r in records if not is_since(r, started)]
-    cause = explain(since, before) if since and not given else NO_CAUSE
+    cause = _cause(since, before, beside, started) if since and not given else NO_CAUSE
     own = since
     if cause.level is not None:
         level = cause.level
@@ -101,15 +104,34 @@ def evidence(
         effect_of(own, before),
         first_run(own),
         *molecules_of(own),
-        *_kind(own, before, controls(started)),
+        *_kind(own, before, controls(started), cause),
     )
 
 
+def _cause(
+    since: Sequence[Scored], before: Sequence[Scored], beside: Sequence[Scored], start: int | None
+) -> Cause:
+    """Return what explains the change, other versions taken into account that were used since."""
+    others_since = [record for record in beside if is_since(record, start)]
+    if len(others_since) >= LEVEL_RESULTS_MIN:
+        others_before = [record for record in beside if not is_since(record, start)]
+        found = explain([*since, *others_since], [*before, *others_before])
+        levels = [found.level] if found.level is not None else found.tied
+        if not levels or any(holds(record, level) for record in since for level in levels):
+            return found
+    return explain(since, before)
+
+
 def _kind(
-    own: Sequence[Scored], before: Sequence[Scored], controls: Sequence[ControlResults]
+    own: Sequence[Scored],
+    before: Sequence[Scored],
+    controls: Sequence[ControlResults],
+    cause: Cause,
 ) -> tuple[str, str]:
     """Return whether it was the assay, the model or chemistry, and why."""
     found = blame(_judged(own), _judged(before), controls)
+    if found.blamed == UNKNOWN and cause.level is not None and cause.level[0] == "model_version":
+        return MODEL, "its other versions, which were used at the same time, did not move with it"
     return found.blamed, found.reason
 
 

@@ -43,6 +43,7 @@ class AlertKeeper:
     >>> from processors.store import MemoryStore
     >>> class Nothing:
     ...     def rows(self, about): return []
+    ...     def beside(self, about): return []
     ...     def learned(self, about, series): return True
     ...     def controls(self, about, start): return []
     >>> about, store = Subject("net", "1", "logP"), MemoryStore()
@@ -198,7 +199,9 @@ class AlertKeeper:
         def controls(start: int | None) -> list[ControlResults]:
             return context.asked.controls(self._subject, start)
 
-        return evidence(context.asked.rows(self._subject), since, controls, given=given)
+        asked, about = context.asked, self._subject
+        beside = [] if given else asked.beside(about)
+        return evidence(asked.rows(about), since, controls, beside=beside, given=given)
 
     def _explain(self, found: Evidence) -> None:
         kept = self._kept

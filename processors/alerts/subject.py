@@ -48,6 +48,9 @@ class Asked(Protocol):
     def rows(self, about: Subject) -> list[Scored]:
         """Return its newest scored pairs in the order of their times."""
 
+    def beside(self, about: Subject) -> list[Scored]:
+        """Return the newest scored pairs of other versions of its model in its assay."""
+
     def controls(self, about: Subject, start: int | None) -> list[ControlResults]:
         """Return its assay's control compounds with their results since `start`."""
 

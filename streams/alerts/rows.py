@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from processors.cause import holds
+from processors.series import Scored
 from schemas.errors import SettingsError, UserError
 from schemas.events import CONTEXT_FIELDS, Alert
 from schemas.topics import canonical
@@ -152,8 +154,7 @@ class AlertRows:
             f"AS unit, countIf(error IS NULL) > 0 AS labels {before}",
             asked,
         )[0]
-        field = alert.segment_field if alert.segment_field in CONTEXT_FIELDS else None
-        columns = f"measured_at, {_ERROR} AS e, molecule_id, {field or 'NULL'} AS level"
+        columns = f"measured_at, {_ERROR} AS e, molecule_id, {', '.join(CONTEXT_FIELDS)}"
         head = self._rows(
             f"SELECT {columns} {before} ORDER BY measured_at DESC LIMIT {BEFORE_PAIRS}", asked
         )
@@ -210,5 +211,10 @@ def _utc(at: datetime) -> datetime:
 
 
 def _result(row: Mapping[str, Any], alert: Alert) -> Result:
-    affected = alert.segment_field is None or row["level"] == alert.segment_value
-    return Result(_utc(row["measured_at"]), float(row["e"]), row["molecule_id"], affected)
+    at, error = _utc(row["measured_at"]), float(row["e"])
+    affected = alert.segment_field is None
+    if alert.segment_field is not None and alert.segment_value is not None:
+        context = tuple(row[field] for field in CONTEXT_FIELDS)
+        result = Scored(alert.model_version, _plain(at), context, error, 0.0, None, None, None)
+        affected = holds(result, (alert.segment_field, alert.segment_value))
+    return Result(at, error, row["molecule_id"], affected)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.events import Alert
+from schemas.events import CONTEXT_FIELDS, Alert
 from sinks.notify._notice import datetime_of
 from streams.alerts.rows import SINCE_PAIRS, Evidence
 
@@ -136,9 +136,11 @@ def to_do(alert: Alert) -> list[str]:
     found = _remedy(alert)
     assay = _quoted(alert.assay_id)
     if alert.segment_field is not None and alert.planned_change is None:
+        level = ""
+        if alert.segment_field in CONTEXT_FIELDS:
+            level = f"--field {alert.segment_field} --value {_quoted(str(alert.segment_value))} "
         found.append(
-            "if the change was meant, say so: recalibra alerts plan "
-            f"{assay} --field {alert.segment_field} --value {_quoted(str(alert.segment_value))} "
+            f"if the change was meant, say so: recalibra alerts plan {assay} {level}"
             f'--from {_day(alert.since)} --note "…"'
         )
     if alert.state == "open":
@@ -149,6 +151,10 @@ def to_do(alert: Alert) -> list[str]:
 def _remedy(alert: Alert) -> list[str]:
     if alert.tied:
         return ["measure a few of the molecules again with only one of the tied factors changed"]
+    if alert.segment_field == "model_version":
+        return [f"use another version of {alert.model_id} until this one is corrected or retrained"]
+    if alert.segment_field == "run":
+        return ["measure a few of the molecules of that run again and compare"]
     if alert.segment_field is not None:
         name = alert.segment_field.replace("_", " ")
         return [f"measure a few of the molecules again with another {name} and compare"]

@@ -36,6 +36,10 @@ class AlertLab:
     def rows(self, about: Subject) -> list[Scored]:
         return self.results
 
+    def beside(self, about: Subject) -> list[Scored]:
+        """Return none."""
+        return []
+
     def controls(self, about: Subject, start: int | None) -> list[ControlResults]:
         """Return none."""
         return []

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -128,6 +129,17 @@ def test_the_evidence_is_what_the_pairs_say(rows: AlertRows) -> None:
     assert evidence.sd == pytest.approx(stdev(ERRORS[:60]))
 
 
+def test_results_of_a_run_or_of_a_model_version_are_affected(rows: AlertRows) -> None:
+    day = ONSET.date()
+    of_the_day = rows.evidence(OPEN._replace(segment_field="run", segment_value=str(day)))
+    assert [r.affected for r in of_the_day.since] == [
+        r.measured_at.date() == day for r in of_the_day.since
+    ]
+    assert {r.affected for r in of_the_day.since} == {True, False}
+    of_the_version = rows.evidence(OPEN._replace(segment_field="model_version", segment_value="1"))
+    assert {r.affected for r in of_the_version.since} == {True}
+
+
 def test_list_on_a_terminal_of_80_columns(run: Any) -> None:
     shown = run("list")
     assert shown.exit_code == 0, shown.output
@@ -232,9 +244,21 @@ def test_what_a_terminal_would_obey_is_shown_as_text() -> None:
         ({"kind": "model"}, "retrain net"),
         ({"kind": "chemistry"}, "do not rely"),
         ({}, "first run"),
+        ({"segment_field": "run", "segment_value": "I1 2026-01-03"}, "of that run again"),
+        ({"segment_field": "model_version", "segment_value": "1"}, "another version of net"),
         ({"state": "recovered"}, "nothing"),
         ({"state": "no_labels"}, "send outcomes"),
     ],
 )
 def test_what_to_do(changes: dict[str, Any], said: str) -> None:
     assert said in words.to_do(ALERT._replace(**changes))[0]
+
+
+@pytest.mark.parametrize("field", ["reagent_batch", "run", "model_version"])
+def test_the_plan_that_is_advised_is_one_that_the_command_takes(field: str) -> None:
+    alert = ALERT._replace(segment_field=field, segment_value="L 7")
+    (advice,) = [line for line in words.to_do(alert) if "alerts plan" in line]
+    words_of_it = shlex.split(advice.partition("recalibra alerts plan ")[2])
+    plan = command.command.commands["plan"]
+    with plan.make_context("plan", words_of_it) as context:
+        assert context.params["assay"] == "logP"
