@@ -61,12 +61,15 @@ class Inputs:
         `rate` is how many false alarms all inputs together may raise with it. Raises
         InvalidValueError for a number that is not finite.
         """
-        values: dict[str, float | str | None] = {
-            PREDICTION: record.predicted_label if record.predicted is None else record.predicted,
-            OUTCOME: record.measured_label if record.measured is None else record.measured,
-        }
-        given = {name: value for name, value in values.items() if value is not None}
-        given |= {FEATURE + name: value for name, value in features.items()}
+        given: dict[str, float | str] = {}
+        predicted = record.predicted_label if record.predicted is None else record.predicted
+        measured = record.measured_label if record.measured is None else record.measured
+        if predicted is not None:
+            given[PREDICTION] = predicted
+        if measured is not None:
+            given[OUTCOME] = measured
+        for name, value in features.items():
+            given[FEATURE + name] = value
         run = run_of(record.context[INSTRUMENT], record.at)
         self._changed.add(about)
         return self._of(about, store).watch.update(given, run, record.at, rate)
