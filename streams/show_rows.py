@@ -1,6 +1,6 @@
 """Rows on a terminal or for another program."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from rich.panel import Panel
 
 Row = Mapping[str, Any]
+
+# A column that is wider may be folded.
+FOLDS_AT = 24
 
 
 def print_json(rows: Sequence[Row]) -> None:
@@ -50,7 +53,12 @@ def print_alerts(rows: Sequence[Row]) -> None:
 
 
 def print_table(title: str, rows: Sequence[Row]) -> None:
-    """Print rows as a table with their keys as columns."""
+    """Print rows as a table with their keys as columns.
+
+    On a terminal the last columns are left out, and named, when they do not fit; elsewhere lines
+    are as long as they need to be.
+    """
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -58,11 +66,26 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
     if not rows:
         click.echo(f"no {title}")
         return
+    console = Console()
+    texts = {name: [cell(row[name]) for row in rows] for name in rows[0]}
+    widths = {name: max(map(cell_len, (name, *found))) for name, found in texts.items()}
+    if not console.is_terminal:
+        console.width = max(console.width, _width(widths.values()))
+    shown = list(widths)
+    while len(shown) > 1 and _width(min(widths[name], FOLDS_AT) for name in shown) > console.width:
+        shown.pop()
     table = Table(title=title)
-    for name in rows[0]:
+    for name in shown:
         numeric = all(isinstance(row[name], (int, float, NoneType)) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
+    for number in range(len(rows)):
         # As text: what a lab names its things may look like markup.
-        table.add_row(*(Text(cell(value)) for value in row.values()))
-    Console().print(table)
+        table.add_row(*(Text(texts[name][number]) for name in shown))
+    console.print(table)
+    if left := list(widths)[len(shown) :]:
+        click.echo(f"not shown for want of room: {', '.join(left)}")
+
+
+def _width(columns: Iterable[int]) -> int:
+    """Return how wide a table of columns is, with their borders."""
+    return sum(width + 3 for width in columns) + 1

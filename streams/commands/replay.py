@@ -8,6 +8,8 @@ import click
 
 from schemas.events import Alert, DeadLetter, Event, Metric
 
+# What a narrow terminal has room for.
+SHOWN_FIRST = ("rmse", "me", "recall", "precision", "auc", "accuracy", "kendall_tau", "r2")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -66,6 +68,7 @@ def command(predictions: Path, outcomes: Path, as_json: bool, only_alerts: bool)
         print_alerts(list(alerts.values()))
     else:
         print_table("metrics of all pairs (--json has every window and interval)", _wide(metrics))
+        print_alerts(list(alerts.values()))
 
 
 def _rows(predictions: Path, outcomes: Path) -> Iterator[Event]:
@@ -80,10 +83,11 @@ def _rows(predictions: Path, outcomes: Path) -> Iterator[Event]:
 def _wide(metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one row per series with the metrics of its `all` window as columns."""
     wide: dict[tuple[str, ...], dict[str, Any]] = {}
-    names = sorted({row["metric"] for row in metrics if row["metric"] != "n"})
-    for row in metrics:
-        if row["window"] != "all":
-            continue
+    of_all = [row for row in metrics if row["window"] == "all"]
+    found = {row["metric"] for row in of_all} - {"n"}
+    names = [name for name in SHOWN_FIRST if name in found]
+    names += sorted(found.difference(names))
+    for row in of_all:
         segment = ", ".join((row["segment"] or {"": "all"}).values())
         model = f"{row['model_id']} {row['model_version']}"
         series = wide.setdefault(
