@@ -29,7 +29,8 @@ def as_row(row: Mapping[str, Any]) -> Scored:
 
 def series_called(limits: SeriesLimits) -> str:
     """Return what people call a series: all, or the value of its field."""
-    return "all" if limits.name.field is None else f"{limits.name.field} {limits.name.value}"
+    field, value = limits.name.field, limits.name.value
+    return "all" if field is None else f"{field.replace('_', ' ')} {value}"
 
 
 def as_record(limits: SeriesLimits, model: str, assay: str) -> dict[str, Any]:

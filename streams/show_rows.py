@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-# A column that is wider may be folded.
-FOLDS_AT = 24
+# A column whose cells are wider may be folded; headings are between words.
+FOLDS_AT = 12
 
 
 def print_json(rows: Sequence[Row]) -> None:
@@ -71,8 +71,12 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
     widths = {name: max(map(cell_len, (name, *found))) for name, found in texts.items()}
     if not console.is_terminal:
         console.width = max(console.width, _width(widths.values()))
-    shown = list(widths)
-    while len(shown) > 1 and _width(min(widths[name], FOLDS_AT) for name in shown) > console.width:
+    needed = {
+        name: max(min(max(map(cell_len, found)), FOLDS_AT), *map(cell_len, name.split()))
+        for name, found in texts.items()
+    }
+    shown = list(needed)
+    while len(shown) > 1 and _width(needed[name] for name in shown) > console.width:
         shown.pop()
     table = Table(title=title)
     for name in shown:
