@@ -13,8 +13,8 @@ from typing import NamedTuple
 # What runs that do not differ may lend of the variance within runs, in degrees of freedom of the
 # variance between runs: without it few runs could say little, though results within them agree.
 LENT_MAX = 2.0
-# Few runs are longer, and one that is very long must not be remembered result by result.
-PRECISIONS_MAX = 100
+# Most runs are no longer, and one that is very long must not be remembered result by result.
+PRECISIONS_MAX = 32
 
 
 class Precision(NamedTuple):
