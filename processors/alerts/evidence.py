@@ -116,7 +116,7 @@ def _cause(
     if len(others_since) >= LEVEL_RESULTS_MIN:
         others_before = [record for record in beside if not is_since(record, start)]
         found = explain([*since, *others_since], [*before, *others_before])
-        levels = [found.level] if found.level is not None else found.tied
+        levels = found.strongest
         if not levels or any(holds(record, level) for record in since for level in levels):
             return found
     return explain(since, before)

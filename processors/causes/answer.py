@@ -75,13 +75,13 @@ class Cause(NamedTuple):
     @property
     def level(self) -> Level | None:
         """The strongest cause, or None when there is none or it is tied."""
-        levels = self._strongest
+        levels = self.strongest
         return levels[0] if len(levels) == 1 else None
 
     @property
     def tied(self) -> list[Level]:
         """The levels that cannot be told apart as the strongest cause, or none."""
-        levels = self._strongest
+        levels = self.strongest
         return levels if len(levels) > 1 else []
 
     @property
@@ -90,7 +90,8 @@ class Cause(NamedTuple):
         return self.findings[0].effects[0].adjusted_p if self.findings else None
 
     @property
-    def _strongest(self) -> list[Level]:
+    def strongest(self) -> list[Level]:
+        """The level of the strongest cause, or its tied ones; none without a cause."""
         return self.findings[0].levels if self.findings else []
 
 
