@@ -14,6 +14,8 @@ Row = Mapping[str, Any]
 
 # A column whose cells are wider may be folded; headings are between words.
 FOLDS_AT = 12
+# Elsewhere lines may be long, but a dead letter's payload has 500 kB.
+ELSEWHERE_FOLDS_AT = 200
 
 
 def print_json(rows: Sequence[Row]) -> None:
@@ -56,7 +58,7 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
     """Print rows as a table with their keys as columns.
 
     On a terminal the last columns are left out, and named, when they do not fit; elsewhere lines
-    are as long as they need to be.
+    are as long as they need to be, and only cells of more than ELSEWHERE_FOLDS_AT are folded.
     """
     from rich.cells import cell_len
     from rich.console import Console
@@ -68,13 +70,14 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
         return
     console = Console()
     texts = {name: [cell(row[name]) for row in rows] for name in rows[0]}
-    widths = {name: max(map(cell_len, (name, *found))) for name, found in texts.items()}
-    if not console.is_terminal:
-        console.width = max(console.width, _width(widths.values()))
+    folds_at = FOLDS_AT if console.is_terminal else ELSEWHERE_FOLDS_AT
     needed = {
-        name: max(min(max(map(cell_len, found)), FOLDS_AT), *map(cell_len, name.split()))
+        name: max([min(max(map(cell_len, found)), folds_at), *map(cell_len, name.split())])
         for name, found in texts.items()
     }
+    if not console.is_terminal:
+        headed = (max(width, cell_len(name)) for name, width in needed.items())
+        console.width = max(console.width, _width(headed))
     shown = list(needed)
     while len(shown) > 1 and _width(needed[name] for name in shown) > console.width:
         shown.pop()
@@ -82,11 +85,11 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
     for name in shown:
         numeric = all(isinstance(row[name], (int, float, NoneType)) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for number in range(len(rows)):
+    for line in zip(*(texts[name] for name in shown), strict=True):
         # As text: what a lab names its things may look like markup.
-        table.add_row(*(Text(texts[name][number]) for name in shown))
+        table.add_row(*map(Text, line))
     console.print(table)
-    if left := list(widths)[len(shown) :]:
+    if left := list(needed)[len(shown) :]:
         click.echo(f"not shown for want of room: {', '.join(left)}")
 
 

@@ -41,3 +41,11 @@ def test_where_there_is_no_terminal_every_column_is_on_one_line(
     assert [part.strip() for part in line.strip("│").split("│")] == [
         *("net 1.0", "400", "0.2963", "0.95", "–"),
     ]
+
+
+def test_a_heading_without_a_word_and_a_cell_without_an_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table("rows", [{" ": 1, "payload": "x" * 5_000}])
+    out = capsys.readouterr().out
+    assert out.count("x") == 5_000 and max(map(len, out.splitlines())) < 250
