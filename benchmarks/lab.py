@@ -111,6 +111,20 @@ class Lab:
             self.send(event)
         self.flush()
 
+    def await_assigned(
+        self, running: Supervisor, *stages: str, every_s: float = LOOK_EVERY_S
+    ) -> None:
+        """Wait until each of some stages has its partitions: before, there is nothing to measure.
+
+        Raises click.ClickException when one does not within the deadline.
+        """
+        for stage in stages:
+
+            def assigned(group: str = self.group(stage)) -> bool:
+                return self.broker.members(group) > 0
+
+            await_that(assigned, running, f"the {stage} to have its partitions", every_s)
+
     def consumed(self, stage: str, *shorts: str) -> bool:
         """Return whether a stage has committed all of some topics, up to markers at their ends."""
         return self.lag(stage, *shorts) <= 2 * len(shorts) * self.kafka.partitions

@@ -145,12 +145,7 @@ def measured(lab: Lab, pids: dict[str, int], rate: float, seconds: float, ask_s:
     for short in ("outcomes", "predictions"):
         lab.broker.stamp_at_append(lab.topic(short))
     with lab.stages(*stage_names()) as running:
-        for stage in stage_names():
-            await_that(
-                lambda stage=stage: lab.broker.members(lab.group(stage)) > 0,  # type: ignore[misc]
-                running,
-                f"the {stage} to have its partitions",
-            )
+        lab.await_assigned(running, *stage_names())
         seen, rows = PairsSeen(lab), RowsSeen(lab, ask_s)
         seen.start()
         rows.start()

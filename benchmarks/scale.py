@@ -123,9 +123,7 @@ class Scale:
             yield prediction(f"CHEMBL{i}", self._now_us - i * 10 * DAY_US // self._open)
 
     def _await_consumed(self, running: Supervisor) -> float:
-        # Before the worker is assigned there is nothing to measure.
-        group = self._lab.group("join")
-        await_that(lambda: self._lab.broker.members(group) > 0, running, "the join's assignment")
+        self._lab.await_assigned(running, "join")
         return await_that(
             lambda: self._lab.consumed("join", "predictions", "outcomes"),
             running,
@@ -197,11 +195,10 @@ class Scale:
         self._lab.send_all(outcome(name, self._now_us) for name in names)
         waiting = {f"outcome {name}" for name in names}
         reader = self._lab.broker.reader(self._lab.topic("pairs"))
-        group = self._lab.group("join")
         log = self._lab.settings.state_dir / "logs" / "stage-join-1.log"
         seen = log.stat().st_size
         with self._lab.stages("join") as running:
-            await_that(lambda: self._lab.broker.members(group) > 0, running, "the assignment", 0.01)
+            self._lab.await_assigned(running, "join", every_s=0.01)
             began = time.monotonic()
 
             def answered() -> bool:

@@ -124,13 +124,7 @@ class Soak:
         """Send the load, watch, and compare; return the figures and what is broken."""
         task = bar.add_task("load", total=self._seconds)
         with self._lab.stages(*stage_names()) as running:
-            for stage in stage_names():
-                group = self._lab.group(stage)
-                await_that(
-                    lambda group=group: self._lab.broker.members(group) > 0,  # type: ignore[misc]
-                    running,
-                    f"the {stage} to have its partitions",
-                )
+            self._lab.await_assigned(running, *stage_names())
             load = Paced(self._lab.send, self._events(), self._rate)
             load.start()
             began = time.monotonic()

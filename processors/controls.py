@@ -44,10 +44,12 @@ class Controls:
         self._of: dict[str, dict[str, Target | None]] = {}
         for control in controls:
             self._of.setdefault(control.assay_id, {})[control.molecule_id] = control.target
+        # Whether there are any at all.
+        self.any = bool(self._of)
 
     def has(self, assay_id: str, molecule_id: str) -> bool:
         """Return whether a molecule is a control of an assay."""
-        return bool(self._of) and molecule_id in self._of.get(assay_id, {})
+        return molecule_id in self._of.get(assay_id, {})
 
     def keep(
         self, lane_key: bytes, assay_id: str, record: Scored, pair_id: bytes, store: Store

@@ -10,13 +10,13 @@ from processors.store import Store
 from processors.window_sums import WindowSums
 
 
-def day_of(at: int) -> int:
-    """Return the UTC day, counted from 1970, of a time in microseconds.
+def day_of(at: int | None) -> int | None:
+    """Return the UTC day, counted from 1970, of a time in microseconds; None for one not stated.
 
-    >>> day_of(0), day_of(-1), day_of(DAY_US)
-    (0, -1, 1)
+    >>> day_of(0), day_of(-1), day_of(DAY_US), day_of(None)
+    (0, -1, 1, None)
     """
-    return at // DAY_US
+    return None if at is None else at // DAY_US
 
 
 # A day of former times is read again with every pair of today; large ones are not kept.

@@ -141,7 +141,10 @@ class Innovations:
             of_run = OpenRun(run, 1, value, 0.0, self._taken)
         else:
             if baseline is not None:
-                before = self._told_before(of_run, baseline)
+                told = self._told.get(run)
+                if told is None or told.baseline is not baseline:
+                    told = _told(baseline, of_run)
+                before = told
             of_run.take(value, self._taken)
         self._open[run] = of_run
         found = None
@@ -150,12 +153,6 @@ class Innovations:
         if run is None:
             self._close(run)
         return None if found is None else _innovation(before, found, standing)
-
-    def _told_before(self, of_run: OpenRun, baseline: Baseline) -> "_Told":
-        told = self._told.get(of_run.run)
-        if told is not None and told.baseline is baseline:
-            return told
-        return _told(baseline, of_run)
 
     def _close_idle(self) -> None:
         while self._open:

@@ -14,6 +14,7 @@ from processors.alerts.orders import names_level
 from processors.alerts.subject import Here, Subject, last_words
 from processors.answers import Answers
 from processors.controls import Controls
+from processors.day_windows import day_of
 from processors.detectors import detector_file
 from processors.domains import Domains
 from processors.input_watch import WINDOW_VALUES
@@ -29,7 +30,7 @@ from processors.series_state import SeriesState
 from processors.series_watches import look
 from processors.store import Store
 from processors.window_metrics import metrics_of
-from processors.window_sums import terms_of
+from processors.window_sums import summed_of
 from schemas.events import Alert, AlertCommand, Coverage, Event, Metric, Pair, Tick
 from schemas.topics import SEPARATOR, canonical
 
@@ -109,30 +110,30 @@ class Monitor:
         old = Scored.from_bytes(known) if known else None
         if new == (old and old._replace(domain_rank=None)):
             return []
-        if self._controls.has(about.assay_id, canonical(pair.outcome.molecule_id)):
+        controls = self._controls
+        if controls.any and controls.has(about.assay_id, canonical(pair.outcome.molecule_id)):
             self._control(new, old, about, pair_id, store)
             return []
         if new is not None:
             new = self._domains.placed(new, about, prediction.features, store)
-        terms = None if new is None else terms_of(new.compared)
+        summed = None if new is None else summed_of(new.compared)
+        here = self._here(sequence, store)
         said: list[Alert] = []
         if old is not None:
-            said += self._remove(old, about, pair_id, sequence, store)
-        if new is None:
+            said += self._remove(old, about, pair_id, here)
+        if new is None or summed is None:
             if known:
                 # A result that comes back is no new one.
                 store.put(own_key, LEFT)
             return [*said]
         store.put(own_key, new.to_bytes())
-        compared = new.compared
-        name, row = keys.row_of(new.at, pair_id), compared.to_bytes()
+        name, row, day = keys.row_of(new.at, pair_id), summed[0].to_bytes(), day_of(new.at)
         states = self._series.changing_each(subject, series_of(new), store)
         for state in states.values():
             state.put_row(name, row)
-            state.add(compared, terms, new.at, sequence)
+            state.add(summed, day, sequence)
             if self._rules_read_rows:
                 state.save_rows(store)
-        here = self._here(sequence, store)
         said += self._alerts.counted(about, states, new.at, here)
         told: list[Metric] = []
         if known is None:
@@ -172,17 +173,14 @@ class Monitor:
         drifting = self._inputs.drifting_features(about, here.store)
         return told, self._alerts.drifting(about, drifting, record.at, here)
 
-    def _remove(
-        self, old: Scored, about: Subject, pair_id: bytes, sequence: int, store: Store
-    ) -> list[Alert]:
-        compared = old.compared
-        terms = terms_of(compared)
+    def _remove(self, old: Scored, about: Subject, pair_id: bytes, here: Here) -> list[Alert]:
+        summed, day = summed_of(old.compared), day_of(old.at)
         name = keys.row_of(old.at, pair_id)
-        states = self._series.changing_each(about.lane_key, series_of(old), store)
+        states = self._series.changing_each(about.lane_key, series_of(old), here.store)
         for state in states.values():
-            state.remove_row(name, store)
-            state.remove(compared, terms, old.at, sequence)
-        return self._alerts.counted(about, states, old.at, self._here(sequence, store))
+            state.remove_row(name, here.store)
+            state.remove(summed, day, here.sequence)
+        return self._alerts.counted(about, states, old.at, here)
 
     def _here(self, sequence: int, store: Store) -> Here:
         return Here(sequence, Answers(self._series, self._controls, store), store)

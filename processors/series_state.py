@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from processors.day_windows import day_of
 from processors.keys import SeriesKeys
 from processors.options import DEFAULTS, Options
 from processors.parts import delete_parts, get_parts, put_parts
 from processors.record_layout import RecordLayout
 from processors.row_runs import put_rows, remove_row
-from processors.series import Compared, SeriesName
+from processors.series import SeriesName
 from processors.store import Store
-from processors.summaries.sums import Terms
 from processors.watch import Watch, WatchState
-from processors.window_sums import WindowSums, total_of
+from processors.window_sums import Summed, WindowSums, total_of
 
 
 class _Stored(NamedTuple):
@@ -58,12 +56,13 @@ class SeriesState:
 
     >>> from processors.store import MemoryStore
     >>> store, state = MemoryStore(), SeriesState(b"net", SeriesName("1", None, None))
-    >>> pair = Compared(1.5, 1.0, None, None, None)
-    >>> state.add(pair, None, 5, 7); state.n, state.changed, state.sequence
+    >>> from processors.series import Compared
+    >>> pair = Compared(1.5, 1.0, None, None, None), None
+    >>> state.add(pair, 19_000, 7); state.n, state.changed, state.sequence
     (1, 1, 7)
     >>> state.save(store); SeriesState.load(b"net", state.name, store).n
     1
-    >>> state.remove(pair, None, 5, 8); state.n
+    >>> state.remove(pair, 19_000, 8); state.n
     0
     """
 
@@ -82,8 +81,8 @@ class SeriesState:
         self._days: dict[int, _Day] = {}
         self._rows: dict[bytes, bytes] = {}
         # Taken in, or out, since the sums were made: many at a time cost a fourth of one by one.
-        self._come: dict[int | None, list[tuple[Compared, Terms | None]]] = {}
-        self._gone: list[tuple[int | None, Compared, Terms | None]] = []
+        self._come: dict[int | None, list[Summed]] = {}
+        self._gone: list[tuple[int | None, Summed]] = []
         self._stored_bytes = 0
         self._stored_reference = 0
         self._stored_published: Mapping[str, frozenset[str]] = self.published
@@ -102,24 +101,22 @@ class SeriesState:
         self._sum_up(store)
         return self._whole
 
-    def add(self, pair: Compared, terms: Terms | None, at: int | None, sequence: int) -> None:
-        """Take in a scored pair measured at `at` (microseconds; None: not stated).
-
-        `terms` is the pair's share in numeric sums, None if it has none.
-        """
-        self._count(sequence)
+    def add(self, pair: Summed, day: int | None, sequence: int) -> None:
+        """Take in a scored pair measured on a `day` since 1970 (None: not stated)."""
+        self.changed += 1
+        self.sequence = sequence
         self.n += 1
-        day = None if at is None else day_of(at)
         come = self._come.get(day)
         if come is None:
             come = self._come[day] = []
-        come.append((pair, terms))
+        come.append(pair)
 
-    def remove(self, pair: Compared, terms: Terms | None, at: int | None, sequence: int) -> None:
+    def remove(self, pair: Summed, day: int | None, sequence: int) -> None:
         """Take out a scored pair that was taken in with the same values."""
-        self._count(sequence)
+        self.changed += 1
+        self.sequence = sequence
         self.n -= 1
-        self._gone.append((None if at is None else day_of(at), pair, terms))
+        self._gone.append((day, pair))
 
     def put_row(self, name: bytes, compared: bytes) -> None:
         """Take in the row of a pair that has none: its `Compared.to_bytes` by its `row_of`."""
@@ -141,10 +138,6 @@ class SeriesState:
         self.watch = self._watch(self._options)
         self._stored_reference = -1
 
-    def _count(self, sequence: int) -> None:
-        self.changed += 1
-        self.sequence = sequence
-
     def _sum_up(self, store: Store) -> None:
         """Bring the sums up to all that came and went."""
         for number, pairs in self._come.items():
@@ -152,7 +145,7 @@ class SeriesState:
             self._whole.add_total(total)
             if number is not None:
                 self._day(number, store).add_total(total)
-        for number, pair, terms in self._gone:
+        for number, (pair, terms) in self._gone:
             self._whole.remove(pair, terms)
             if number is not None:
                 self._day(number, store).remove(pair, terms)

@@ -44,6 +44,7 @@ class WatchState(NamedTuple):
 
 
 NOTHING = Seen(None, 0.0, ())
+UNSEEN = Observation(0.0, 0.0, 0.0, None, (), 1.0)
 
 
 class Watch:
@@ -81,6 +82,9 @@ class Watch:
         self._episode = found.episode
         self.strength = found.strength
         self._shares = shares
+        # One for all results that are held against one baseline: half of it does not change.
+        self._observed_by: Baseline | None = None
+        self._observation = UNSEEN
         self._detectors: dict[str, tuple[Detector, float]] = {}
         self._start(found.detectors)
 
@@ -141,7 +145,7 @@ class Watch:
         """Take the value of one pair of a run (None: a run of its own).
 
         `at` is when it was measured in microseconds, None when not stated. `score` is what the
-        whole model version's watch gave as its `normal_score` before; the whole itself knows.
+        whole model version's watch gave as its `normal_score` before; None lets the whole ask.
         `rate` is how many false alarms all detectors together may raise with it, None for no look;
         while `frozen` no run joins the baseline; with a new `episode` all detectors start afresh,
         and what was seen in the old one stays out of the baseline.
@@ -155,7 +159,8 @@ class Watch:
             self._fresh = False
             self.on_whole = whole is not None
         if self._whole:
-            score = self.normal_score(value)
+            if score is None:
+                score = self.normal_score(value)
             if self._needs_reference:
                 insort(self.reference, value)
         if score is None:
@@ -170,17 +175,11 @@ class Watch:
             return NOTHING
         baseline = whole if self.on_whole else innovations.baseline
         assert baseline is not None
-        observation = Observation(
-            value,
-            new.score,
-            new.gain,
-            at,
-            self.reference,
-            baseline.design_effect,
-            baseline.information,
-            baseline.between_freedom,
-            baseline.between_freedom + baseline.within_freedom,
-        )
+        if baseline is not self._observed_by:
+            self._observed_by, self._observation = baseline, _observation(baseline, self.reference)
+        observation = self._observation
+        observation.value, observation.at = value, at
+        observation.score, observation.gain = new.score, new.gain
         changes: list[Change] = []
         highest = 0.0
         for detector, share in self._detectors.values():
@@ -215,3 +214,15 @@ class Watch:
             self.strength,
             detectors,
         )
+
+
+def _observation(baseline: Baseline, reference: Sequence[float]) -> Observation:
+    """Return an observation that is held against a baseline, without the result itself."""
+    return msgspec.structs.replace(
+        UNSEEN,
+        reference=reference,
+        design_effect=baseline.design_effect,
+        information=baseline.information,
+        freedom=baseline.between_freedom,
+        variance_freedom=baseline.between_freedom + baseline.within_freedom,
+    )

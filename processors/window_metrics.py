@@ -97,7 +97,7 @@ def metrics_of(state: SeriesState, store: Store, options: Options, in_full: bool
     >>> store, state = MemoryStore(), SeriesState(b"net", SeriesName("1", None, None))
     >>> pair = Compared(1.5, 1.0, None, None, None)
     >>> state.put_row(row_of(5, b"i" * 16), pair.to_bytes())
-    >>> state.add(pair, terms_of(pair), 5, 1); state.save(store)
+    >>> state.add((pair, terms_of(pair)), 0, 1); state.save(store)
     >>> told = metrics_of(state, store, Options(), True)
     >>> [(m.window, m.estimate.value) for m in told.measured if m.metric == "mae"]
     [('all', 0.5), ('days:30', 0.5), ('last:50', 0.5), ('last:200', 0.5)]

@@ -21,6 +21,10 @@ class _Stored(NamedTuple):
 _STORED = RecordLayout(_Stored)
 
 
+# A pair and its `terms_of`.
+Summed = tuple[Compared, Terms | None]
+
+
 def terms_of(compared: Compared) -> Terms | None:
     """Return a pair's share in the numeric sums, for many windows; None if it has no two numbers.
 
@@ -34,6 +38,15 @@ def terms_of(compared: Compared) -> Terms | None:
     return Moments.terms(compared.predicted, compared.measured)
 
 
+def summed_of(compared: Compared) -> Summed:
+    """Return a pair as it is taken into sums and out; raises as `terms_of`.
+
+    >>> summed_of(Compared(None, 1.0, "a", "b", None))[1] is None
+    True
+    """
+    return compared, terms_of(compared)
+
+
 class Total(NamedTuple):
     """Pairs, for several windows: how many, their numeric sums in parts, and their labels."""
 
@@ -42,7 +55,7 @@ class Total(NamedTuple):
     labels: list[tuple[str, str]]
 
 
-def total_of(pairs: Sequence[tuple[Compared, Terms | None]]) -> Total:
+def total_of(pairs: Sequence[Summed]) -> Total:
     """Return the total of pairs, each beside its `terms_of`; sooner than adding them one by one.
 
     >>> total_of([(Compared(None, None, "a", "b", None), None)])

@@ -19,7 +19,7 @@ State = list[float | int | list[float] | None]
 
 
 class Observation(msgspec.Struct):
-    """One result as a detector sees it.
+    """One result as a detector sees it; it holds until the next one comes.
 
     `value` is in the unit of the pair. While nothing changes `score` is standard normal and
     independent of the earlier ones; `gain` is by how much its mean moves when all values do by one

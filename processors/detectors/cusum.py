@@ -35,7 +35,8 @@ def limit(rate: float, rate_at_zero: float) -> float:
     >>> round(limit(ESTIMATED_BASELINE / 465, math.exp(-OVERSHOOT) / 2), 1)
     5.0
     """
-    return max(LIMIT_MIN, math.log(2 * ESTIMATED_BASELINE * rate_at_zero / rate))
+    found = math.log(2 * ESTIMATED_BASELINE * rate_at_zero / rate)
+    return found if found > LIMIT_MIN else LIMIT_MIN
 
 
 class _Side:
@@ -101,8 +102,12 @@ class Detector:
         gain = observation.gain
         moved, information = gain * observation.score, gain * gain
         half = information / 2
-        up = self._up.take(moved - half, information, observation)
-        down = self._down.take(-moved - half, information, observation)
+        up = down = 0.0
+        # Most results leave a side that stands at zero where it is.
+        if moved > half or self._up.total:
+            up = self._up.take(moved - half, information, observation)
+        if -moved > half or self._down.total:
+            down = self._down.take(-moved - half, information, observation)
         self._observations += 1
         self._at_zero += half * math.exp(-OVERSHOOT * gain)
         self._rate = rate

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processors.day_windows import day_of
 from processors.pairing import pair_of
 from processors.series import Compared, Scored, SeriesName, scored, series_of
 from processors.series_state import SeriesState
 from processors.store import MemoryStore
-from processors.window_sums import terms_of
+from processors.window_sums import summed_of
 from schemas.errors import InvalidValueError, RefusedStateError
 from schemas.events import CONTEXT_FIELDS, AssayContext, Outcome, Prediction
 from schemas.validation import check_event
@@ -119,9 +120,8 @@ def test_damage_is_refused(data: bytes) -> None:
 
 
 def change(state: SeriesState, record: Scored, by: int) -> None:
-    pair = record.compared
     step = state.add if by > 0 else state.remove
-    step(pair, terms_of(pair), record.at, 1)
+    step(summed_of(record.compared), day_of(record.at), 1)
 
 
 def records_of(state: SeriesState, store: MemoryStore) -> list[tuple[bytes, bytes]]:
