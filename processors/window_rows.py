@@ -2,22 +2,22 @@
 
 from functools import cached_property
 from hashlib import blake2b
-from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
 from processors.keys import SeriesKeys, time_of
-from processors.row_runs import newest_rows
-from processors.series import Compared
+from processors.record_layout import RecordLayout
+from processors.row_columns import Numbers, newest_columns
 from processors.store import Store
 from processors.summaries.confusion import Confusion
 from processors.summaries.exact_terms import exact_terms
 from processors.summaries.values import Values
 from processors.window_sums import WindowSums
 
-Numbers = npt.NDArray[np.float64]
-Column = tuple[float | None, ...]
+Counts = npt.NDArray[np.int64]
+
+_LABELS = RecordLayout(list[list[str | None]])
 
 
 class WindowRows:
@@ -25,7 +25,7 @@ class WindowRows:
 
     >>> from processors.keys import row_of
     >>> from processors.row_runs import put_rows
-    >>> from processors.series import SeriesName
+    >>> from processors.series import Compared, SeriesName
     >>> from processors.store import MemoryStore
     >>> keys, store = SeriesKeys(b"net", SeriesName("1", None, None)), MemoryStore()
     >>> for at in (1, 2, 3):
@@ -37,26 +37,28 @@ class WindowRows:
     """
 
     def __init__(self, keys: SeriesKeys, store: Store, pairs: int) -> None:
-        rows = newest_rows(store, keys.rows, pairs)
-        self._newest = rows[0][0] if rows else b""
-        self._pairs = [pair for _, pair in rows]
-        self.at = time_of(self._newest) if rows else None
+        self._rows = newest_columns(store, keys.rows, pairs)
+        newest = self._rows.newest
+        self.at = time_of(newest) if newest else None
 
     def digest(self, pairs: int) -> bytes:
         """Return 16 bytes that are equal as long as the newest `pairs` and their time are."""
-        digest = blake2b(self._newest, digest_size=16)
-        digest.update(Compared.joined_of(self._pairs[:pairs]))
+        rows = self._rows
+        digest = blake2b(rows.newest, digest_size=16)
+        for numbers in (rows.predicted, rows.measured, rows.probability):
+            digest.update(numbers[:pairs].tobytes())
+        digest.update(_LABELS.pack([rows.predicted_label[:pairs], rows.measured_label[:pairs]]))
         return digest.digest()
 
     def sums(self, start: int, end: int) -> WindowSums:
         """Return the sums of the pairs from place `start` to `end`, 0 being the newest."""
         window = WindowSums()
-        window.n = len(self._pairs[start:end])
+        said, truth = self._rows.predicted_label[start:end], self._rows.measured_label[start:end]
+        window.n = len(said)
         counts, predicted, measured = self._numbers
         held = slice(counts[start], counts[start + window.n])
         for terms, n in exact_terms(predicted[held], measured[held]):
             window.moments.add_all(terms, n)
-        said, truth = self._columns[2][start:end], self._columns[3][start:end]
         window.confusion = Confusion.of(
             (a, b) for a, b in zip(said, truth, strict=True) if a is not None and b is not None
         )
@@ -75,29 +77,22 @@ class WindowRows:
         )
 
     @cached_property
-    def _columns(
-        self,
-    ) -> tuple[Column, Column, tuple[str | None, ...], tuple[str | None, ...], Column]:
-        if not self._pairs:
-            return (), (), (), (), ()
-        predicted, measured, said, truth, probability = zip(*self._pairs, strict=True)
-        return predicted, measured, said, truth, probability
-
-    @cached_property
-    def _numbers(self) -> tuple[list[int], Numbers, Numbers]:
+    def _numbers(self) -> tuple[Counts, Numbers, Numbers]:
         """How many of the first 0, 1, … pairs compare numbers, and these numbers."""
-        predicted, measured = self._columns[:2]
-        held = [a is not None and b is not None for a, b in zip(predicted, measured, strict=True)]
-        at = np.array(held, np.bool_)
-        numbers = [np.array(column, np.float64)[at] for column in (predicted, measured)]
-        return list(accumulate(held, initial=0)), numbers[0], numbers[1]
+        predicted, measured = self._rows.predicted, self._rows.measured
+        held = ~(np.isnan(predicted) | np.isnan(measured))
+        return _counts(held), predicted[held], measured[held]
 
     @cached_property
-    def _probabilities(self) -> tuple[list[int], Numbers, list[str]]:
-        truth, probability = self._columns[3:]
-        held = [a is not None and b is not None for a, b in zip(truth, probability, strict=True)]
-        numbers = np.array(probability, np.float64)[np.array(held, np.bool_)]
-        labels = [
-            a for a, b in zip(truth, probability, strict=True) if a is not None and b is not None
-        ]
-        return list(accumulate(held, initial=0)), numbers, labels
+    def _probabilities(self) -> tuple[Counts, Numbers, list[str]]:
+        """How many of the first 0, 1, … pairs rank a label by its probability, and these."""
+        probability = self._rows.probability
+        stated = np.array([label is not None for label in self._rows.measured_label], np.bool_)
+        held = stated & ~np.isnan(probability)
+        ranked = zip(self._rows.measured_label, held.tolist(), strict=True)
+        labels = [label for label, is_held in ranked if is_held and label is not None]
+        return _counts(held), probability[held], labels
+
+
+def _counts(held: npt.NDArray[np.bool_]) -> Counts:
+    return np.concatenate((np.zeros(1, np.int64), np.cumsum(held)))

@@ -2,9 +2,11 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from processors.keys import ROW_BYTES, row_of, time_of
+from processors.row_columns import RowColumns, newest_columns
 from processors.row_runs import (
     RUN_ROWS_MAX,
     SPAN_US,
@@ -23,12 +25,22 @@ PREFIX, OTHER = b"wa", b"wb"
 
 def compared(rng: random.Random) -> Compared:
     label = rng.choice(["hit", "miss", "x" * 5_000])
-    return Compared(rng.gauss(0, 1), rng.gauss(0, 1), label, label, None)
+    measured = rng.choice([rng.gauss(0, 1), None])
+    return Compared(rng.gauss(0, 1), measured, label, rng.choice([label, None]), rng.random())
 
 
 def name_of(rng: random.Random, spread_us: int) -> bytes:
     at = None if rng.random() < 0.1 else rng.randrange(-spread_us, spread_us)
     return row_of(at, rng.randbytes(16))
+
+
+def assert_columns_of(rows: list[tuple[bytes, Compared]], found: RowColumns) -> None:
+    assert found.newest == (rows[0][0] if rows else b"")
+    for field in ("predicted", "measured", "probability"):
+        stated = [getattr(pair, field) for _, pair in rows]
+        np.testing.assert_array_equal(getattr(found, field), np.array(stated, np.float64))
+    assert found.predicted_label == [pair.predicted_label for _, pair in rows]
+    assert found.measured_label == [pair.measured_label for _, pair in rows]
 
 
 @pytest.mark.parametrize("spread_us", [3, SPAN_US // 2, 5 * SPAN_US])
@@ -48,6 +60,7 @@ def test_runs_hold_what_a_dict_of_rows_holds(seed: int, spread_us: int) -> None:
         count = rng.choice([1, 50, 10_000])
         expected = sorted(held.items(), reverse=True)[:count]
         assert newest_rows(store, PREFIX, count) == expected
+        assert_columns_of(expected, newest_columns(store, PREFIX, count))
         start, end = sorted(rng.randrange(-spread_us, spread_us) for _ in range(2))
         timed = {name: time_of(name) for name in sorted(held)}
         between = [n for n, at in timed.items() if at is not None and start <= at < end]
@@ -80,6 +93,10 @@ def test_what_comes_together_is_few_records_and_read_as_few() -> None:
     store.read = 0
     assert len(newest_rows(store, PREFIX, 200)) == 200
     assert store.read == 5, "four runs, and the one that shows that these are all"
+    store.read = 0
+    assert newest_columns(store, PREFIX, 200).predicted.tolist() == [1.5] * 200
+    assert store.read == 5
+    assert newest_columns(store, PREFIX, 5_000).measured.tolist() == [1.0] * 2_000
     store.read = 0
     remove_row(store, PREFIX, row_of(50, bytes(16)))
     assert store.read == 1
