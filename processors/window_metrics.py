@@ -93,11 +93,11 @@ def metrics_of(state: SeriesState, store: Store, options: Options, in_full: bool
     >>> from processors.keys import row_of
     >>> from processors.series import Compared, SeriesName
     >>> from processors.store import MemoryStore
-    >>> from processors.window_sums import terms_of
+    >>> from processors.window_sums import summed_of
     >>> store, state = MemoryStore(), SeriesState(b"net", SeriesName("1", None, None))
     >>> pair = Compared(1.5, 1.0, None, None, None)
     >>> state.put_row(row_of(5, b"i" * 16), pair.to_bytes())
-    >>> state.add((pair, terms_of(pair)), 0, 1); state.save(store)
+    >>> state.add(summed_of(pair), 0, 1); state.save(store)
     >>> told = metrics_of(state, store, Options(), True)
     >>> [(m.window, m.estimate.value) for m in told.measured if m.metric == "mae"]
     [('all', 0.5), ('days:30', 0.5), ('last:50', 0.5), ('last:200', 0.5)]

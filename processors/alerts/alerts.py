@@ -1,6 +1,6 @@
 """The alerts of one lane of the monitor: what every event of its log means for them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 from processors.alerts.floor_rules import FloorRules
 from processors.alerts.keeper import AlertKeeper, Standing
@@ -131,9 +131,7 @@ class Alerts:
                 said += keeper.acknowledge(command, context)
         return last_words(said), anew
 
-    def _ruled(self, about: Subject, words: Sequence[RuleWord], here: Here) -> list[Alert]:
-        if not words:
-            return []
+    def _ruled(self, about: Subject, words: Iterable[RuleWord], here: Here) -> list[Alert]:
         said: list[Alert] = []
         for word in words:
             said += self._keeper(about, here.store).ruled(word, self._context(here))

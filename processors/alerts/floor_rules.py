@@ -51,8 +51,6 @@ class FloorRules:
 
         `baseline` tells what the errors of a run have in common; None while that is not known.
         """
-        if not self._rules:
-            return []
         rules = [each for each in self._rules if each[0].concerns(about.model_id, about.assay_id)]
         if not rules:
             return []
