@@ -1,6 +1,6 @@
 """When a change began, from the results themselves and not from the order in which they came."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -14,6 +14,8 @@ BEFORE_RESULTS_MIN = 20
 AFTER_RESULTS_MIN = 5
 # Below this the largest difference of many is what chance gives.
 STRENGTH_MIN = 4.0
+# A second level tells of the beginning, too, when the two explain so much more: three SD, squared.
+SECOND_GAIN_MIN = 9.0
 # A new level whose first result is so nearly the likeliest beginning is where the change began:
 # twice the logarithm of 20.
 NEW_LEVEL_EVIDENCE = 6.0
@@ -26,9 +28,9 @@ def onset(records: Sequence[Scored]) -> int | None:
 
     `records` are scored pairs of one model and assay in the order of their times. All results, or
     those of one level, are held from each of their times on against all others, by normal scores
-    with runs as a random effect, and the strongest difference counts. What levels read in the first
-    half of the records is taken out. Reference: D. M. Hawkins (1977), Testing a sequence of
-    observations for a shift in location, JASA 72, 180-186.
+    with runs as a random effect, and the strongest difference counts; where two levels moved, that
+    of both. What levels read in the first half of the records is taken out. Reference: D. M.
+    Hawkins (1977), Testing a sequence of observations for a shift in location, JASA 72, 180-186.
 
     >>> lot = ("L1", None, None, None)
     >>> def at(time, error): return Scored("1", time * 10**11, lot, error, 0.0, None, None, None)
@@ -39,36 +41,105 @@ def onset(records: Sequence[Scored]) -> int | None:
     True
     """
     results = tabulated([record for record in records if record.at is not None], [])
-    total = len(results.records)
-    if total < BEFORE_RESULTS_MIN + AFTER_RESULTS_MIN:
+    if len(results.records) < BEFORE_RESULTS_MIN + AFTER_RESULTS_MIN:
         return None
-    scores, variances = _freed(results, normal_scores(results.errors))
-    scores = scores - scores.mean()
-    within, between = _variances(scores, results.runs)
-    found: list[tuple[float, int]] = []
-    begun: list[tuple[float, int]] = []
-    everything = np.zeros(total, np.int64)
-    for codes in (everything, *(results.codes[:, f] for f in range(RUN))):
-        for level in np.unique(codes[codes >= 0]):
-            rows = np.flatnonzero(codes == level)
-            is_new = rows[0] >= BEFORE_RESULTS_MIN
-            rows = rows[rows >= BEFORE_RESULTS_MIN][::-1]
-            known = 0.0 if codes is everything else float(variances[level])
-            strengths = _strengths(scores[rows], results.runs[rows], total, within, between, known)
-            if not strengths.size:
-                continue
-            place = int(np.argmax(strengths))
-            found.append((float(strengths[place]), int(rows[place + AFTER_RESULTS_MIN - 1])))
-            if is_new:
-                begun.append((float(strengths[-1]), int(rows[-1])))
-    strongest, first = max(found, default=(0.0, 0))
-    if strongest <= STRENGTH_MIN:
+    scan = _Scan(results)
+    looks = list(scan.looks(scan.scores))
+    strongest = max(looks, key=lambda look: look.strongest, default=None)
+    if strongest is None or strongest.strongest <= STRENGTH_MIN:
         return None
     # A level that came about then is when the change began, and not where chance puts it.
-    strength, first_of_level = max(begun, default=(0.0, 0))
-    if strength**2 >= strongest**2 - NEW_LEVEL_EVIDENCE:
-        first = first_of_level
+    new = [look for look in looks if look.is_new]
+    begun = max(new, key=lambda look: look.since_first, default=strongest)
+    if begun.is_new and begun.since_first**2 >= strongest.strongest**2 - NEW_LEVEL_EVIDENCE:
+        first = int(begun.rows[-1])
+    else:
+        first = scan.first(strongest)
     return results.records[first].at
+
+
+class _Look:
+    """One level, or all results (`level` None), held from each of its times on against all others.
+
+    `rows` are those of its results, the newest first; `strengths` are the standardised differences
+    of its newest k, from k = 5 on; `is_new` tells whether others had been made before its first.
+    """
+
+    def __init__(self, level: int | None, rows: Codes, strengths: Numbers, is_new: bool) -> None:
+        self.level, self.rows, self.strengths, self.is_new = level, rows, strengths, is_new
+        self.strongest = float(strengths.max())
+        self.since_first = float(strengths[-1])
+
+    @property
+    def moved(self) -> Codes:
+        """The rows since the strongest difference, the newest first."""
+        return self.rows[: int(self.strengths.argmax()) + AFTER_RESULTS_MIN]
+
+    def told(self, total: int) -> Numbers:
+        """Return the squared strength of its results since each of `total` rows, 0 for too few."""
+        number = self.rows.size - np.searchsorted(self.rows[::-1], np.arange(total))
+        known = number >= AFTER_RESULTS_MIN
+        strengths = self.strengths[np.where(known, number - AFTER_RESULTS_MIN, 0)]
+        told: Numbers = np.where(known, strengths, 0.0) ** 2
+        return told
+
+
+class _Scan:
+    """The looks at all results and at each of their levels."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        scores, self._known = _freed(results, normal_scores(results.errors))
+        self.scores: Numbers = scores - scores.mean()
+        self._within, self._between = _variances(self.scores, results.runs)
+        self._rows: list[tuple[int | None, Codes]] = [(None, np.arange(scores.size))]
+        for codes in results.codes[:, :RUN].T:
+            levels = np.unique(codes[codes >= 0]).tolist()
+            self._rows += [(level, np.flatnonzero(codes == level)) for level in levels]
+
+    def looks(self, scores: Numbers) -> Iterator[_Look]:
+        """Yield the look at all results, then those at each level with enough of them."""
+        for level, rows in self._rows:
+            is_new = level is not None and bool(rows[0] >= BEFORE_RESULTS_MIN)
+            newest = rows[rows >= BEFORE_RESULTS_MIN][::-1]
+            if newest.size >= AFTER_RESULTS_MIN:
+                yield _Look(level, newest, self._strengths(level, scores, newest), is_new)
+
+    def first(self, strongest: _Look) -> int:
+        """Return the first row of a change, by the strongest look and a second that moved, too."""
+        if strongest.level is None:
+            return int(strongest.moved[-1])
+        rest = self.scores.copy()
+        rest[strongest.moved] -= rest[strongest.moved].mean()
+        others = self.looks(rest - rest.mean())
+        own = strongest.told(rest.size)
+        rows, told, most = strongest.rows, own, float(own.max()) + SECOND_GAIN_MIN
+        for other in others:
+            both = own + other.told(rest.size)
+            if other.level not in (None, strongest.level) and both.max() > most:
+                rows, told, most = np.append(strongest.rows, other.rows), both, float(both.max())
+        return int(rows[rows >= told.argmax()].min())
+
+    def _strengths(self, level: int | None, scores: Numbers, rows: Codes) -> Numbers:
+        """Return the standardised differences of the newest k scores from all others, from k = 5.
+
+        `rows` are the newest first.
+        """
+        number = np.arange(1, rows.size + 1)
+        runs = self._results.runs[rows]
+        order = np.argsort(runs, kind="stable")
+        starts = np.flatnonzero(np.diff(runs[order], prepend=-1))
+        sizes = np.diff(np.append(starts, rows.size))
+        seen = np.empty(rows.size)
+        seen[order] = np.arange(rows.size) - np.repeat(starts, sizes)
+        squares = np.cumsum(2 * seen + 1)
+        spread = self._within * number + self._between * squares
+        known = 0.0 if level is None else float(self._known[level])
+        variance = spread * (1 - number / scores.size) + known * number**2
+        sums = np.abs(np.cumsum(scores[rows]))
+        some = variance > 0
+        strengths: Numbers = np.where(some, sums / np.sqrt(np.where(some, variance, 1.0)), 0.0)
+        return strengths[AFTER_RESULTS_MIN - 1 :]
 
 
 def _freed(results: Results, scores: Numbers) -> tuple[Numbers, Numbers]:
@@ -83,24 +154,3 @@ def _variances(scores: Numbers, runs: Codes) -> tuple[float, float]:
     """Return the variances of scores within and between runs of the first half."""
     half = scores.size // 2
     return pooled_run_variance(scores[:half] - scores[:half].mean(), runs[:half], 1)
-
-
-def _strengths(
-    scores: Numbers, runs: Codes, total: int, within: float, between: float, known: float
-) -> Numbers:
-    """Return the standardised difference of the newest k scores from all others, from k = 5 on.
-
-    `scores` and `runs` are the newest first; `known` is the variance of what they were freed of.
-    """
-    number = np.arange(1, scores.size + 1)
-    order = np.argsort(runs, kind="stable")
-    starts = np.flatnonzero(np.diff(runs[order], prepend=-1))
-    seen = np.empty(scores.size)
-    sizes = np.diff(np.append(starts, scores.size))
-    seen[order] = np.arange(scores.size) - np.repeat(starts, sizes)
-    squares = np.cumsum(2 * seen + 1)
-    variance = (within * number + between * squares) * (1 - number / total) + known * number**2
-    sums = np.abs(np.cumsum(scores))
-    strengths = np.where(variance > 0, sums / np.sqrt(np.where(variance > 0, variance, 1.0)), 0.0)
-    kept: Numbers = strengths[AFTER_RESULTS_MIN - 1 :]
-    return kept

@@ -23,6 +23,7 @@ from schemas.events import (
     Alert,
     AssayContext,
     Event,
+    FactorEffect,
     LatePair,
     Metric,
     Outcome,
@@ -117,7 +118,11 @@ def _event_in_order(name: str, record: dict[str, Any]) -> Event:
 def _with_tuples(event: Event) -> Event:
     """Return an event whose lists, which Avro makes of arrays, are tuples as its type says."""
     if isinstance(event, Alert):
-        return event._replace(tied=tuple(event.tied), molecule_ids=tuple(event.molecule_ids))
+        return event._replace(
+            tied=tuple(event.tied),
+            molecule_ids=tuple(event.molecule_ids),
+            factors=tuple(FactorEffect(**cast(dict[str, Any], each)) for each in event.factors),
+        )
     return event
 
 
@@ -129,6 +134,8 @@ def as_record(event: Any) -> dict[str, Any]:
             record[field] = as_record(record[field])
     if "context" in record:
         record["context"] = record["context"]._asdict()
+    if "factors" in record:
+        record["factors"] = [each._asdict() for each in record["factors"]]
     if "features" in record:
         # Equal events must give equal bytes, whatever order a dict was filled in.
         record["features"] = dict(sorted(record["features"].items()))

@@ -131,6 +131,19 @@ STATUS_STATES = ("learning", "healthy", "warning", "no_labels")
 SEVERITIES = ("info", "warning", "critical")
 
 
+class FactorEffect(NamedTuple):
+    """How far results of a factor's level moved with a change; see the `.avsc` of Alert."""
+
+    factor: str
+    value: str
+    is_cause: bool
+    effect_sd: float | None
+    effect_low: float | None
+    effect_high: float | None
+    n: int
+    adjusted_p: float
+
+
 class Alert(NamedTuple):
     """One state of one alert, or the status of a model version in an assay.
 
@@ -167,6 +180,7 @@ class Alert(NamedTuple):
     planned_change: str | None = None
     acknowledged_by: str | None = None
     muted_until: int | None = None
+    factors: tuple[FactorEffect, ...] = ()
 
     @property
     def is_status(self) -> bool:

@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from statistics import fmean, variance
 from typing import NamedTuple
 
+from processors.alerts.factors import factors_of
 from processors.assay.mean_shift import ControlResults
 from processors.assay.verdict import MODEL, UNKNOWN, Judged, blame
 from processors.cause import NO_CAUSE, Cause, explain, holds
 from processors.causes.candidates import LEVEL_RESULTS_MIN
 from processors.onset import onset
 from processors.series import Scored
-from schemas.events import CONTEXT_FIELDS
+from schemas.events import CONTEXT_FIELDS, FactorEffect
 
 MOLECULES_NAMED_MAX = 20
 
@@ -36,7 +37,8 @@ class Evidence(NamedTuple):
 
     `since` is the measured_at of the first pair affected (None: not stated), `n` how many are, and
     `share` what part they are of all since then, 0 to 1. `tied` are levels that cannot be told
-    apart. `molecules` counts different ones, of which the first are named.
+    apart. `molecules` counts different ones, of which the first are named. `factors` are causes and
+    what else was judged, see `processors/alerts/factors.py`.
     """
 
     level: Level | None
@@ -51,6 +53,7 @@ class Evidence(NamedTuple):
     molecule_ids: tuple[str, ...]
     kind: str = UNKNOWN
     kind_reason: str = ""
+    factors: tuple[FactorEffect, ...] = ()
 
 
 def no_controls(start: int | None) -> list[ControlResults]:
@@ -105,6 +108,7 @@ def evidence(
         first_run(own),
         *molecules_of(own),
         *_kind(own, before, controls(started), cause),
+        factors_of(cause),
     )
 
 

@@ -1,6 +1,7 @@
 """Rows of alerts: how one begins, what is put into it, and what of it is worth telling."""
 
 from processors.alerts.evidence import Evidence
+from processors.alerts.factors import causes_of
 from processors.alerts.severity import INFO
 from processors.alerts.subject import Subject
 from processors.series import SeriesName
@@ -81,6 +82,7 @@ def telling(alert: Alert) -> tuple[object, ...]:
         alert.severity,
         alert.kind,
         alert.tied,
+        frozenset((each.factor, each.value) for each in causes_of(alert)),
         alert.rule,
         alert.planned_change,
         alert.acknowledged_by,
@@ -113,4 +115,5 @@ def with_evidence(alert: Alert, found: Evidence) -> Alert:
         molecules=found.molecules,
         molecule_ids=found.molecule_ids,
         kind=found.kind,
+        factors=found.factors,
     )

@@ -65,7 +65,18 @@ def of_change(about: Subject, found: Evidence) -> str:
         why = f"; {names} hold the same results and cannot be told apart."
     else:
         why = f" ({found.n} results); no single factor explains it."
-    return f"{what} {moved} {when}{why}{_blamed(found)}"
+    return f"{what} {moved} {when}{why}{_also(found)}{_blamed(found)}"
+
+
+def _also(found: Evidence) -> str:
+    """Return the causes beside the strongest."""
+    strongest = {found.level, *found.tied}
+    others = [
+        f"{named(level)} ({each.n} results)"
+        for each in found.factors
+        if each.is_cause and (level := (each.factor, each.value)) not in strongest
+    ]
+    return f" So did results made with {listed(others)}." if others else ""
 
 
 def _blamed(found: Evidence) -> str:

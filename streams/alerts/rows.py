@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from processors.cause import holds
 from processors.series import Scored
 from schemas.errors import SettingsError, UserError
-from schemas.events import CONTEXT_FIELDS, Alert
+from schemas.events import CONTEXT_FIELDS, Alert, FactorEffect
 from schemas.topics import canonical
 
 if TYPE_CHECKING:
@@ -187,17 +187,19 @@ class AlertRows:
 
 def as_row(alert: Alert) -> dict[str, Any]:
     """Return an alert for JSON: times in ISO 8601."""
+    from schemas.codec import as_record
     from sinks.notify._notice import TIMES, iso
 
     return {
         name: iso(value) if name in TIMES and value is not None else value
-        for name, value in alert._asdict().items()
+        for name, value in as_record(alert).items()
     }
 
 
 def _alert(row: Mapping[str, Any]) -> Alert:
     values = {name: _plain(row[name]) for name in Alert._fields}
-    return Alert(**values)
+    factors = tuple(FactorEffect(**each) for each in row["factors"])
+    return Alert(**{**values, "factors": factors})
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from schemas.events import Alert
 from streams.alerts.chart import caption, chart
+from streams.alerts.factors import factor_table
 from streams.alerts.rows import Evidence
 from streams.alerts.words import (
     SHORT_ID,
@@ -54,6 +55,9 @@ def print_alert(alert: Alert, states: Sequence[str], evidence: Evidence, html: P
     for name, value in facts(alert, states, evidence):
         table.add_row(Text(name, "dim"), Text(printable(value)))
     console.print(table)
+    judged = factor_table(alert)
+    if judged is not None:
+        console.print(Padding(judged, (1, 0, 0, 0)))
     console.print(Text("\nto do", "dim"))
     for advice in to_do(alert):
         # Not wrapped: a command in it is copied as it stands.

@@ -44,7 +44,7 @@ def summary(alert: Alert) -> str:
     parts = [f"since {minute(alert.since)}" if alert.since is not None else None, factor(alert)]
     if alert.tied:
         parts.append("tied: " + ", ".join(alert.tied))
-    parts.append(None if alert.effect_sd is None else f"{_signed(alert.effect_sd)} SD")
+    parts.append(None if alert.effect_sd is None else f"{signed(alert.effect_sd)} SD")
     parts.append(f"{alert.n} results" if alert.n else None)
     return ", ".join(part for part in parts if part is not None) or alert.reason
 
@@ -85,9 +85,9 @@ def _since(alert: Alert) -> str:
 def _effect(alert: Alert, evidence: Evidence) -> str | None:
     if alert.effect_sd is None:
         return None
-    text = f"{_signed(alert.effect_sd)} baseline SD"
+    text = f"{signed(alert.effect_sd)} baseline SD"
     if alert.effect_low is not None and alert.effect_high is not None:
-        text += f" (95 % interval {_signed(alert.effect_low)} to {_signed(alert.effect_high)})"
+        text += f" (95 % interval {signed(alert.effect_low)} to {signed(alert.effect_high)})"
     if alert.mean_error_before is not None and alert.mean_error_since is not None:
         unit = f" {evidence.unit}" if evidence.unit else ""
         before, now = alert.mean_error_before, alert.mean_error_since
@@ -123,7 +123,8 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
+    """Return a number of two digits with its sign."""
     return f"{value:+.2g}".replace("-", "−")
 
 

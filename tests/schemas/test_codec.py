@@ -27,6 +27,7 @@ from schemas.events import (
     Coverage,
     DeadLetter,
     Event,
+    FactorEffect,
     LatePair,
     Metric,
     Outcome,
@@ -69,12 +70,16 @@ metrics = st.builds(
     *(text, text, text, maybe_text, maybe_text, text, text),
     *(maybe_number, maybe_number, maybe_number, long, maybe_long, long),
 )
+effects = st.lists(
+    st.builds(FactorEffect, text, text, st.booleans(), *[maybe_number] * 3, long, number),
+    max_size=2,
+).map(tuple)
 alerts = st.builds(
     Alert,
     *(text, long, text, text, text, text, maybe_text, maybe_text, text),
     *(maybe_long, maybe_long, maybe_number, maybe_number, long, text),
     *(text, text, *[maybe_number] * 5, texts, maybe_text, long, texts),
-    *(maybe_text, maybe_text, maybe_text, maybe_long),
+    *(maybe_text, maybe_text, maybe_text, maybe_long, effects),
 )
 commands = st.builds(
     AlertCommand,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.events import Alert
+from schemas.events import Alert, FactorEffect
 from sinks.notify._notice import Notice
 
 SAID_AT_US = 1_771_336_800_123_456
@@ -29,6 +29,7 @@ ALERT = Alert(
     tied=("operator=ann",),
     molecules=2,
     molecule_ids=("mobley_1", "mobley_2"),
+    factors=(FactorEffect("reagent_batch", "LOT-C", True, -1.5, -1.9, -1.1, 40, 1e-9),),
 )
 
 

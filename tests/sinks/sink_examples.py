@@ -6,7 +6,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from embedded_endpoint import DATABASE, Endpoint
 
-from schemas.events import Alert, AssayContext, Metric, Outcome, Pair, Prediction
+from schemas.events import Alert, AssayContext, FactorEffect, Metric, Outcome, Pair, Prediction
 from sinks.clickhouse import ClickHouseSink
 from sinks.tables import TABLES
 
@@ -40,6 +40,10 @@ ALERT = Alert(
     molecules=21,
     molecule_ids=("CCO", "CCN"),
     muted_until=NOON_US + 9,
+    factors=(
+        FactorEffect("reagent_batch", "lot 7", True, 1.5, 1.0, 2.0, 40, 1e-9),
+        FactorEffect("operator", "ann", False, None, None, None, 12, 0.75),
+    ),
 )
 TOKENS = (f"token {n}" for n in count())
 

@@ -267,14 +267,25 @@ def test_an_alert_comes_back_with_all_that_it_says(sink: ClickHouseSink, analyst
         assert (severity, low, high, until, rule) == ("critical", 1.0, None, NOON_US + 9, None)
 
 
+def test_the_factors_of_an_alert_are_rows_of_a_view(sink: ClickHouseSink, analyst: Client) -> None:
+    write(sink, "alerts", ALERT._replace(row_version=2), ALERT._replace(factors=()))
+    write(sink, "alerts", ALERT._replace(alert_id="unexplained", factors=()))
+    found = rows(
+        analyst,
+        "SELECT alert_id, factor, value, is_cause, effect_sd, effect_low, effect_high, n, "
+        "adjusted_p FROM factors ORDER BY adjusted_p",
+    )
+    assert found == [("alert", *each) for each in ALERT.factors]
+
+
 def test_a_table_of_an_older_version_gets_the_columns_it_lacks(
     sink: ClickHouseSink, writer: Client, analyst: Client
 ) -> None:
     write(sink, "alerts", ALERT._replace(alert_id="old", severity="info"))
-    writer.command("ALTER TABLE alerts_rows DROP COLUMN severity, DROP COLUMN tied")
+    writer.command("ALTER TABLE alerts_rows DROP COLUMN severity, DROP COLUMN factors")
     sink.ensure_tables()
     write(sink, "alerts", ALERT)
-    found = rows(analyst, "SELECT alert_id, severity, length(tied) FROM alerts ORDER BY 1")
+    found = rows(analyst, "SELECT alert_id, severity, length(factors) FROM alerts ORDER BY 1")
     assert found == [("alert", "critical", 2), ("old", "warning", 0)]
 
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from pydantic import SecretStr
 
 from schemas.errors import UserError
-from schemas.events import Alert, AssayContext, Outcome, Pair, Prediction
+from schemas.events import Alert, AssayContext, FactorEffect, Outcome, Pair, Prediction
 from streams.addresses import with_stack
 from streams.alerts import chart, words
 from streams.alerts.rows import AlertRows, Evidence, Wanted
@@ -49,6 +49,11 @@ PAIRS = [pair(i, error, "L7" if i % 2 else "L6") for i, error in enumerate(ERROR
 OPEN = alert(
     "abcd1111", 9, segment_field="reagent_batch", segment_value="L7", since=us(ONSET), n=20,
     effect_low=1.1, effect_high=2.9, effect_sd=2.0, severity="critical", kind="assay",
+    factors=(
+        FactorEffect("reagent_batch", "L7", True, 2.0, 1.1, 2.9, 20, 3e-6),
+        *(FactorEffect("operator", f"o{n}", False, -0.1, -0.5, 0.3, 9, 0.8) for n in range(5)),
+        FactorEffect("instrument", "I9", False, None, None, None, 7, 1.0),
+    ),
 )  # fmt: skip
 ALERTS = [
     OPEN._replace(row_version=3, state="warning"),
@@ -168,9 +173,14 @@ def test_show_tells_all_a_person_needs(run: Any, tmp_path: Path) -> None:
         "reagent batch L7", "+2 baseline SD (95 % interval +1.1 to +2.9)", "M61, M63",
         "warning → open", "recalibra alerts ack abcd1111",
         "--field reagent_batch --value L7 --from 2026-01-03", "2026-01-01", "● reagent batch L7",
-        "mean of the 60 results before",
+        "mean of the 60 results before", "and 1 more in --json",
     ):  # fmt: skip
         assert part in shown.output, part
+    judged = [line.split() for line in shown.output.splitlines() if line[:1] in "●·"]
+    assert judged[:2] == [
+        ["●", "reagent", "batch", "L7", "+2", "+1.1", "to", "+2.9", "20", "3e-06"],
+        ["·", "operator", "o0", "−0.1", "−0.5", "to", "+0.3", "9", "0.8"],
+    ]
     assert "\x1b" not in shown.output
     assert "reagent batch L7" in page.read_text() and "http" not in page.read_text()
 
@@ -179,6 +189,8 @@ def test_show_for_programs(run: Any) -> None:
     said = json.loads(run("show", "abcd1", "--json").output)
     assert len(said["pairs"]) == 100 and said["states"] == ["warning", "open"]
     assert said["pairs"][0]["error"] == pytest.approx(ERRORS[0])
+    assert [each["is_cause"] for each in said["factors"]] == [True] + [False] * 6
+    assert said["factors"][0]["adjusted_p"] == 3e-6
 
 
 def test_an_alert_without_pairs_is_shown_without_a_chart(run: Any) -> None:

@@ -14,4 +14,14 @@ ALTER TABLE alerts_rows
     ADD COLUMN IF NOT EXISTS rule Nullable(String),
     ADD COLUMN IF NOT EXISTS planned_change Nullable(String),
     ADD COLUMN IF NOT EXISTS acknowledged_by Nullable(String),
-    ADD COLUMN IF NOT EXISTS muted_until Nullable(DateTime64(6, 'UTC'))
+    ADD COLUMN IF NOT EXISTS muted_until Nullable(DateTime64(6, 'UTC')),
+    ADD COLUMN IF NOT EXISTS factors Array(Tuple(
+        factor String,
+        value String,
+        is_cause Bool,
+        effect_sd Nullable(Float64),
+        effect_low Nullable(Float64),
+        effect_high Nullable(Float64),
+        n UInt64,
+        adjusted_p Float64
+    ))

@@ -30,7 +30,17 @@ CREATE TABLE IF NOT EXISTS alerts_rows
     rule Nullable(String),
     planned_change Nullable(String),
     acknowledged_by Nullable(String),
-    muted_until Nullable(DateTime64(6, 'UTC'))
+    muted_until Nullable(DateTime64(6, 'UTC')),
+    factors Array(Tuple(
+        factor String,
+        value String,
+        is_cause Bool,
+        effect_sd Nullable(Float64),
+        effect_low Nullable(Float64),
+        effect_high Nullable(Float64),
+        n UInt64,
+        adjusted_p Float64
+    ))
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (alert_id, row_version, state)

@@ -30,5 +30,6 @@ SELECT
     planned_change,
     acknowledged_by,
     muted_until,
+    factors,
     row_version
 FROM alerts_rows FINAL
