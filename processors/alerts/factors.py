@@ -1,9 +1,13 @@
 """Causes of a change, and what else was judged, as an alert tells them."""
 
+from collections.abc import Sequence
+
 from processors.cause import Cause
-from schemas.events import Alert, FactorEffect
+from schemas.events import FactorEffect
 
 FACTORS_TOLD_MAX = 20
+# A cause is looked for again and again, and a weak one beside the strongest comes and goes.
+FURTHER_P_MAX = 0.01
 
 
 def factors_of(cause: Cause) -> tuple[FactorEffect, ...]:
@@ -34,12 +38,19 @@ def factors_of(cause: Cause) -> tuple[FactorEffect, ...]:
     )
 
 
-def causes_of(alert: Alert) -> list[FactorEffect]:
-    """Return the factors of an alert that are causes, the strongest first.
+def further(
+    factors: Sequence[FactorEffect], strongest: Sequence[tuple[str | None, str | None]]
+) -> list[FactorEffect]:
+    """Return the causes beside the strongest, or its tied levels, that are sure enough to be said.
 
-    >>> from processors.alerts.rows import opened
-    >>> from processors.alerts.subject import Subject
-    >>> causes_of(opened(Subject("net", "1", "a"), 1, "cusum", 5, 9))
-    []
+    >>> told = [FactorEffect("operator", "ann", True, 1.0, 0.5, 1.5, 30, p) for p in (0.001, 0.02)]
+    >>> [each.adjusted_p for each in further(told, [("reagent_batch", "L1")])]
+    [0.001]
     """
-    return [each for each in alert.factors if each.is_cause]
+    return [
+        each
+        for each in factors
+        if each.is_cause
+        and each.adjusted_p <= FURTHER_P_MAX
+        and (each.factor, each.value) not in strongest
+    ]

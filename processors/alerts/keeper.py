@@ -15,7 +15,14 @@ from processors.alerts.kept import Kept
 from processors.alerts.news import Context, Look, RuleWord
 from processors.alerts.progress import NO_PROGRESS
 from processors.alerts.recovery import RECOVERY_PAIRS
-from processors.alerts.rows import RECOVERED, segment_of, series_of, telling, with_evidence
+from processors.alerts.rows import (
+    RECOVERED,
+    names_more,
+    segment_of,
+    series_of,
+    telling,
+    with_evidence,
+)
 from processors.alerts.sentences import of_change
 from processors.alerts.severity import INFO, graver, severity_of
 from processors.alerts.status import RELEARNS, Status, status_row
@@ -238,7 +245,7 @@ class AlertKeeper:
             # Who has seen a lesser one has not seen this.
             self._kept.find(self._kept.found._replace(acknowledged_by=None))
             row = self._row(context)
-        if said is not None and telling(row) == telling(said):
+        if said is not None and telling(row) == telling(said) and not names_more(row, said):
             return []
         return self._publish(row, context)
 

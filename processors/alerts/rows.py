@@ -1,7 +1,8 @@
 """Rows of alerts: how one begins, what is put into it, and what of it is worth telling."""
 
 from processors.alerts.evidence import Evidence
-from processors.alerts.factors import causes_of
+from processors.alerts.factors import further
+from processors.alerts.orders import levels_of
 from processors.alerts.severity import INFO
 from processors.alerts.subject import Subject
 from processors.series import SeriesName
@@ -82,12 +83,27 @@ def telling(alert: Alert) -> tuple[object, ...]:
         alert.severity,
         alert.kind,
         alert.tied,
-        frozenset((each.factor, each.value) for each in causes_of(alert)),
         alert.rule,
         alert.planned_change,
         alert.acknowledged_by,
         alert.muted_until,
     )
+
+
+def names_more(row: Alert, said: Alert) -> bool:
+    """Return whether a row has a further cause that the alert as said before has not.
+
+    >>> from schemas.events import FactorEffect
+    >>> lot = FactorEffect("reagent_batch", "L1", True, 1.0, 0.5, 1.5, 30, 1e-6)
+    >>> ann = lot._replace(factor="operator", value="ann")
+    >>> row = opened(Subject("net", "1", "a"), 1, "cusum", 5, 9)
+    >>> row = row._replace(segment_field="reagent_batch", segment_value="L1", factors=(lot,))
+    >>> both = row._replace(factors=(lot, ann))
+    >>> names_more(both, row), names_more(row, both)
+    (True, False)
+    """
+    known = {(each.factor, each.value) for each in said.factors if each.is_cause}
+    return any((e.factor, e.value) not in known for e in further(row.factors, levels_of(row)))
 
 
 def with_evidence(alert: Alert, found: Evidence) -> Alert:

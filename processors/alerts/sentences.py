@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from processors.alerts.evidence import Evidence, Level
+from processors.alerts.factors import further
 from processors.alerts.subject import Subject
 from processors.assay.verdict import UNKNOWN
 from schemas.events import AlertCommand
@@ -70,11 +71,10 @@ def of_change(about: Subject, found: Evidence) -> str:
 
 def _also(found: Evidence) -> str:
     """Return the causes beside the strongest."""
-    strongest = {found.level, *found.tied}
+    strongest = found.tied if found.level is None else [found.level]
     others = [
-        f"{named(level)} ({each.n} results)"
-        for each in found.factors
-        if each.is_cause and (level := (each.factor, each.value)) not in strongest
+        f"{named((each.factor, each.value))} ({each.n} results)"
+        for each in further(found.factors, strongest)
     ]
     return f" So did results made with {listed(others)}." if others else ""
 
