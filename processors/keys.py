@@ -14,7 +14,7 @@ PAIR, SERIES, ROW, PENDING, ALERT = b"x", b"s", b"w", b"d", b"a"
 DAY, REFERENCE, PUBLISHED, PROGRESS = b"y", b"r", b"m", b"g"
 COVERAGE, COVERAGE_TOLD, COVERAGE_PENDING = b"c", b"t", b"u"
 LABELS, ORDER, RULE = b"l", b"o", b"q"
-CONTROL, DOMAIN, INPUT, FLOOR = b"k", b"n", b"h", b"f"
+CONTROL, DOMAIN, INPUT, FLOOR, CONTROL_CHART = b"k", b"n", b"h", b"f", b"j"
 PAIR_ID_BYTES = 16
 ROW_BYTES = 8 + PAIR_ID_BYTES
 _TIME_BIAS = 2**63
@@ -67,6 +67,11 @@ def rule_key(subject: bytes, model_version: str) -> bytes:
 def floor_key(subject: bytes, model_version: str) -> bytes:
     """Return the key of the block of errors that is held against an assay's noise next."""
     return FLOOR + subject + b"\0" + model_version.encode()
+
+
+def control_chart_key(subject: bytes, model_version: str) -> bytes:
+    """Return the key of the charts of controls that the lab's rules look at."""
+    return CONTROL_CHART + subject + b"\0" + model_version.encode()
 
 
 def coverage_key(subject: bytes, model_version: str, kind: bytes) -> bytes:

@@ -113,7 +113,10 @@ class Monitor:
         controls = self._controls
         if controls.any and controls.has(about.assay_id, canonical(pair.outcome.molecule_id)):
             self._control(new, old, about, pair_id, store)
-            return []
+            # A result that was corrected is no new one.
+            if known is not None or new is None:
+                return []
+            return [*self._alerts.read(about, new, self._here(sequence, store))]
         if new is not None:
             new = self._domains.placed(new, about, prediction.features, store)
         summed = None if new is None else summed_of(new.compared)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
+from processors.alerts.control_rules import ControlRules
 from processors.alerts.floor_rules import FloorRules
 from processors.alerts.keeper import AlertKeeper, Standing
 from processors.alerts.labels import Labels
@@ -13,7 +14,7 @@ from processors.keys import ALERT
 from processors.label_coverage import Growth
 from processors.options import Options
 from processors.run_moments import Baseline
-from processors.series import SeriesName
+from processors.series import Scored, SeriesName
 from processors.store import Store
 from schemas.events import Alert, AlertCommand
 
@@ -39,6 +40,7 @@ class Alerts:
         self._orders = Orders()
         self._rules = RuleWatch(options.rules)
         self._floor_rules = FloorRules(options.rules)
+        self._control_rules = ControlRules(options.rules, options.controls)
         self._rule_names = {rule.name for rule in options.rules}
         self._labels = Labels(options.no_labels_after_days)
         self._keepers: dict[Subject, AlertKeeper] = {}
@@ -50,6 +52,7 @@ class Alerts:
         self._keepers.clear()
         self._rules.save(store)
         self._floor_rules.save(store)
+        self._control_rules.save(store)
 
     def standing(self, about: Subject, store: Store) -> Standing:
         """Return what the charts must know of a subject's alerts before they look."""
@@ -66,6 +69,10 @@ class Alerts:
         return self._ruled(
             about, self._floor_rules.erred(about, error, at, baseline, here.store), here
         )
+
+    def read(self, about: Subject, record: Scored, here: Here) -> list[Alert]:
+        """Take a new result of a control compound; the rules that look at controls see to it."""
+        return self._ruled(about, self._control_rules.read(about, record, here.store), here)
 
     def counted(
         self,

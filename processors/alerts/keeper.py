@@ -28,6 +28,7 @@ from processors.alerts.severity import INFO, graver, severity_of
 from processors.alerts.status import RELEARNS, Status, status_row
 from processors.alerts.subject import Subject, last_words
 from processors.assay.mean_shift import ControlResults
+from processors.assay.verdict import UNKNOWN
 from processors.detectors import Change
 from processors.series import SeriesName
 from processors.store import Store
@@ -105,7 +106,9 @@ class AlertKeeper:
         if not self.is_open:
             found = self._evidence(word.since, context, given=True)
             self._kept.open("rule", word.since, word.at)
-            self._kept.find(with_evidence(self._kept.found, found)._replace(n=word.n))
+            kind = found.kind if word.kind == UNKNOWN else word.kind
+            row = with_evidence(self._kept.found, found)
+            self._kept.find(row._replace(n=word.n, kind=kind))
         self._kept.hold(name, Hold(word.severity, word.sentence))
         return [*self._say(context), *self._stands(None, context)]
 

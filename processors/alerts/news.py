@@ -7,6 +7,7 @@ import msgspec
 
 from processors.alerts.orders import Orders
 from processors.alerts.subject import Asked
+from processors.assay.verdict import UNKNOWN
 from processors.detectors import Change
 from processors.series import SeriesName
 from processors.store import Store
@@ -34,7 +35,7 @@ class RuleWord(NamedTuple):
     """What a rule of the lab's says now: that it `holds` (the alert is wanted), or no longer.
 
     `since` and `at` are where the results that it judged begin and end, `n` how many they are. A
-    rule by segment is `rule` NAME on SEGMENT.
+    rule by segment is `rule` NAME on SEGMENT. `kind` is what is off, where the rule knows it.
     """
 
     rule: str
@@ -44,6 +45,7 @@ class RuleWord(NamedTuple):
     at: int | None
     n: int
     sentence: str
+    kind: str = UNKNOWN
 
 
 class Context(msgspec.Struct):

@@ -1,6 +1,6 @@
 """A lab's own rules: "recall below .80 in two consecutive weeks", "drift in 3 features"."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from schemas.events import CONTEXT_FIELDS, SEVERITIES
 from schemas.topics import canonical
 
 ANY = "*"
+KINDS = ("metric", "drift_in_features", "minimum_significant_ratio", "controls_per_run")
 BOUNDS = ("interval", "value")
 DAYS_MAX, PERIODS_MAX = 3_650, 52
 _WINDOW = "days:"
@@ -22,7 +23,8 @@ class Rule(NamedTuple):
     Either `metric` is `below` or `above` a limit in `periods` consecutive periods of `window`
     ("days:N", which follow each other and begin on Mondays where N is whole weeks), or at least
     `drift_in_features` features drift, or numbers in log10 units err by more than the noise of an
-    assay of `minimum_significant_ratio` explains. `assay_id` "*" and a `model_id` of None mean
+    assay of `minimum_significant_ratio` explains, or a control compound breaks those of Westgard's
+    rules that suit so many `controls_per_run`. `assay_id` "*" and a `model_id` of None mean
     every one. A period counts with `minimum_n` results that the metric rests on (for recall:
     positives) and `minimum_positives` measured positives. `bound` "interval" wants the whole 95 %
     interval beyond the limit, "value" the figure alone. With a `segment_field` each of its values
@@ -47,6 +49,7 @@ class Rule(NamedTuple):
     segment_field: str | None = None
     drift_in_features: int | None = None
     minimum_significant_ratio: float | None = None
+    controls_per_run: int | None = None
     severity: str = "warning"
 
     @property
@@ -61,6 +64,8 @@ class Rule(NamedTuple):
             return f"drift in at least {self.drift_in_features} features"
         if self.minimum_significant_ratio is not None:
             return f"RMSE above the noise of an MSR of {self.minimum_significant_ratio:g}"
+        if self.controls_per_run is not None:
+            return f"Westgard's rules for {self.controls_per_run} a run"
         side, limit = ("below", self.below) if self.below is not None else ("above", self.above)
         return f"{self.metric} {side} {limit:g}"
 
@@ -100,19 +105,32 @@ reagent_batch, instrument, operator, protocol_version
             raise SettingsError(f"rule {name}: two rules have this name; give each its own")
 
 
+def check_controlled(rules: Sequence[Rule], assays: Collection[str]) -> None:
+    """Raise SettingsError for a rule about controls where no assay that it concerns has any.
+
+    `assays` are the canonical names of those with a control.
+
+    >>> check_controlled([Rule("r", assay_id="logP", controls_per_run=2)], ["hERG"])
+    Traceback (most recent call last):
+        ...
+    schemas.errors.SettingsError: rule r: logP has no control; state one under [[monitor.controls]]
+    """
+    for rule in rules:
+        concerned = bool(assays) if rule.assay_id == ANY else canonical(rule.assay_id) in assays
+        if rule.controls_per_run is not None and not concerned:
+            where = "no assay has a" if rule.assay_id == ANY else f"{rule.assay_id} has no"
+            _refuse(rule, f"{where} control; state one under [[monitor.controls]]")
+
+
 def _check(rule: Rule) -> None:
     if not rule.name.strip() or any(part in rule.name for part in (",", " on ")):
         _refuse(rule, "its name must be text without commas and without the word on")
     if not rule.name.isprintable():
         _refuse(rule, "its name holds a control character")
     _one_of(rule, "severity", rule.severity, SEVERITIES)
-    kinds = rule.metric, rule.drift_in_features, rule.minimum_significant_ratio
+    kinds = [getattr(rule, name) for name in KINDS]
     if sum(kind is not None for kind in kinds) != 1:
-        _refuse(
-            rule,
-            "give either metric, with below or above, or drift_in_features, or "
-            "minimum_significant_ratio",
-        )
+        _refuse(rule, f"give either metric, with below or above, or {', or '.join(KINDS[1:])}")
     if rule.drift_in_features is not None and rule.drift_in_features < 1:
         _refuse(rule, "drift_in_features must be 1 or more")
     if rule.minimum_significant_ratio is not None:
@@ -120,6 +138,8 @@ def _check(rule: Rule) -> None:
             stated_floor(rule.minimum_significant_ratio)
         except SettingsError as error:
             _refuse(rule, str(error))
+    if rule.controls_per_run is not None and rule.controls_per_run < 1:
+        _refuse(rule, "controls_per_run must be 1 or more")
     if rule.metric is None:
         return
     _one_of(rule, "metric", rule.metric, metric_names())

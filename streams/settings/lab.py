@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from processors.alerts.rule import Rule, check_rules
+from processors.alerts.rule import Rule, check_controlled, check_rules
 from processors.assay.control_target import stated_target
 from processors.controls import Control
 from processors.detectors import detector_names
@@ -84,6 +84,7 @@ class MonitorSettings(Section):
     def _rules_can_be(self) -> Self:
         try:
             check_rules(self.rules)
+            check_controlled(self.rules, {each.as_control().assay_id for each in self.controls})
         except SettingsError as error:
             raise ValueError(str(error)) from error
         return self

@@ -66,6 +66,12 @@ def test_a_variable_overrides_the_file(tmp_path: Path, monkeypatch: pytest.Monke
             "both mean and sd",
         ),
         ('[[monitor.controls]]\nassay_id = "a"\n', "molecule_id"),
+        (
+            '[[monitor.rules]]\nname = "r"\nassay_id = "b"\ncontrols_per_run = 2\n'
+            '[[monitor.controls]]\nassay_id = "a"\nmolecule_id = "QC"\n',
+            "rule r: b has no control; state one under [[monitor.controls]]",
+        ),
+        ('[[monitor.rules]]\nname = "r"\ncontrols_per_run = 2\n', "no assay has a control"),
     ],
 )
 def test_a_wrong_setting_is_named(text: str, sentence: str) -> None:
