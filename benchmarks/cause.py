@@ -14,7 +14,7 @@ monitor's estimate puts it (at the true change where it finds none).
 right: the bad level on top; of a pair both on top. half: one of the pair and nothing else. tied:
 among levels that cannot be told apart. guessed: one of two aliased levels without the other. none:
 no cause. wrong: anything else. more: causes beyond those that there were, behind the right ones or
-not.
+not. aliased: of two aliased levels, that they are said to be, as a cause or not.
 """
 
 from collections import Counter
@@ -32,6 +32,7 @@ from processors.onset import onset
 OTHERS = 200
 SHARE = BAD_RESULTS / (BAD_RESULTS + OTHERS)
 OUTCOMES = ("right", "half", "tied", "guessed", "none", "wrong")
+BESIDE = ("more", "aliased")
 SETTINGS: Mapping[str, Setting] = {
     "no shift": Setting(),
     "everything shifts": Setting(everything_sd=1.0),
@@ -92,14 +93,20 @@ def outcome(setting: Setting, cause: Cause) -> str:
     return "tied" if len(found[0]) > 1 and truth & found[0] else "wrong"
 
 
+def _are_told(setting: Setting, cause: Cause) -> bool:
+    pair = {setting.bad_level(factor) for factor in setting.aliased or ()}
+    return bool(pair) and any(pair <= set(group) for group in cause.aliased)
+
+
 def measured(setting: Setting, runs: int, first_seed: int, estimated: bool) -> dict[str, float]:
-    """Return the part of the runs with each outcome, and with more named than was bad."""
+    """Return the part of the runs with each outcome, and with what BESIDE names."""
     counts: Counter[str] = Counter()
     for seed in range(first_seed, first_seed + runs):
         cause = explained(simulated(setting, np.random.default_rng(seed)), estimated)
         counts[outcome(setting, cause)] += 1
+        counts["aliased"] += _are_told(setting, cause)
         counts["more"] += len(cause.findings) > max(1, len(setting.bad))
-    return {name: counts[name] / runs for name in (*OUTCOMES, "more")}
+    return {name: counts[name] / runs for name in (*OUTCOMES, *BESIDE)}
 
 
 def _row(name: str, split: str, found: Mapping[str, float]) -> Sequence[str]:
@@ -124,7 +131,7 @@ def main(runs: int, only: str, seed: int, as_json: bool) -> None:
             rows.append(_row(name, split, parts))
             if not as_json:
                 click.echo("  ".join(rows[-1]), err=True)
-    heading = ["cause", "onset", *(f"{name} %" for name in (*OUTCOMES, "more"))]
+    heading = ["cause", "onset", *(f"{name} %" for name in (*OUTCOMES, *BESIDE))]
     finish("cause", {"runs": runs, "settings": found}, rows, heading, as_json)
 
 

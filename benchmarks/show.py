@@ -11,6 +11,9 @@ from rich.table import Table
 
 from benchmarks.report import RESULTS_PATH, machine
 
+# Where no terminal says how wide it is, tables of ten columns do not fold.
+FILE_COLUMNS = 160
+
 
 def finish(
     name: str,
@@ -36,7 +39,9 @@ def finish(
         table.add_column(title, justify="right")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    terminal = Console()
+    width = terminal.width if terminal.is_terminal else max(terminal.width, FILE_COLUMNS)
+    Console(width=width).print(table)
 
 
 def percentiles_ms(seconds: Sequence[float]) -> dict[str, float]:

@@ -142,6 +142,7 @@ class FactorEffect(NamedTuple):
     effect_high: float | None
     n: int
     adjusted_p: float
+    aliased_with: tuple[str, ...] = ()
 
 
 class Alert(NamedTuple):

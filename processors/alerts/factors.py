@@ -1,8 +1,8 @@
 """Causes of a change, and what else was judged, as an alert tells them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from processors.cause import Cause
+from processors.cause import Cause, Level
 from schemas.events import FactorEffect
 
 FACTORS_TOLD_MAX = 20
@@ -23,6 +23,7 @@ def factors_of(cause: Cause) -> tuple[FactorEffect, ...]:
     """
     causes = [effect for finding in cause.findings for effect in finding.effects]
     named = {effect.level for effect in causes}
+    groups = [*cause.aliased, *(finding.levels for finding in cause.findings)]
     others = [effect for effect in cause.effects if effect.level not in named]
     return tuple(
         FactorEffect(
@@ -33,9 +34,15 @@ def factors_of(cause: Cause) -> tuple[FactorEffect, ...]:
             effect.high_sd,
             effect.n,
             effect.adjusted_p,
+            _aliases(effect.level, groups),
         )
         for effect in [*causes, *others][:FACTORS_TOLD_MAX]
     )
+
+
+def _aliases(level: Level, groups: Iterable[Sequence[Level]]) -> tuple[str, ...]:
+    found = dict.fromkeys(other for group in groups if level in group for other in group)
+    return tuple(f"{field}={value}" for field, value in found if (field, value) != level)
 
 
 def further(

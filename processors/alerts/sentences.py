@@ -72,10 +72,13 @@ def of_change(about: Subject, found: Evidence) -> str:
 def _also(found: Evidence) -> str:
     """Return the causes beside the strongest."""
     strongest = found.tied if found.level is None else [found.level]
-    others = [
-        f"{named((each.factor, each.value))} ({each.n} results)"
-        for each in further(found.factors, strongest)
-    ]
+    left, others = further(found.factors, strongest), list[str]()
+    while left:
+        first = left[0]
+        tied = [each for each in left if f"{each.factor}={each.value}" in first.aliased_with]
+        names = [named((each.factor, each.value)) for each in (first, *tied)]
+        others.append(f"{' or '.join(names)} ({first.n} results)")
+        left = [each for each in left[1:] if each not in tied]
     return f" So did results made with {listed(others)}." if others else ""
 
 

@@ -19,6 +19,9 @@ def factor_table(alert: Alert) -> Table | None:
         table.add_column(heading, justify="right")
     for each in alert.factors[:SHOWN_MAX]:
         name = f"{each.factor.replace('_', ' ')} {each.value}"
+        if each.aliased_with:
+            others = [level.replace("_", " ").replace("=", " ", 1) for level in each.aliased_with]
+            name += f" (or {' or '.join(others)})"
         table.add_row(
             Text(f"{'●' if each.is_cause else '·'} {printable(name)}"),
             "unknown" if each.effect_sd is None else signed(each.effect_sd),

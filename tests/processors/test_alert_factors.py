@@ -54,6 +54,17 @@ def test_both_causes_are_told_with_what_least_squares_gives_each() -> None:
     assert f"So did results made with {second[0].replace('_', ' ')} {second[1]} (" in opened.reason
 
 
+def test_a_second_cause_in_two_names_is_said_once() -> None:
+    lab = moved(9.0, 3.0)
+    lab.results = [
+        row._replace(context=(*row.context[:2], "bob" if row.context[1] == "I2" else "ann", None))
+        for row in lab.results
+    ]
+    opened, _ = lab.look(3.0, [FOUND])
+    assert opened.segment_value == "L1"
+    assert "made with instrument I2 or operator bob (18 results)." in opened.reason
+
+
 def test_a_second_cause_that_shows_later_is_one_more_row_of_the_same_alert() -> None:
     lab = moved(4.0, 0.0)
     opened, _ = lab.look(3.0, [FOUND])
@@ -77,6 +88,20 @@ def test_without_a_cause_what_was_judged_is_told_all_the_same() -> None:
     assert {each.factor for each in opened.factors} >= {"reagent_batch", "instrument"}
     ranked = [each.adjusted_p for each in opened.factors if each.factor != "run"]
     assert ranked == sorted(ranked) and ranked[0] > 0.05
+
+
+@pytest.mark.parametrize("by", [0.0, 3.0])
+def test_levels_that_hold_the_same_results_are_told_whether_they_moved_or_not(by: float) -> None:
+    before = [result(day, SPREAD[day % 4], f"L{day % 2}") for day in range(60)]
+    since = [
+        result(day, SPREAD[day // 2 % 4] + by * (day % 2), *(("L1", "I1"), ("L9", "I9"))[day % 2])
+        for day in range(60, 100)
+    ]
+    told = {(f.factor, f.value): f for f in factors_of(explain(since, before))}
+    for level, other in (("reagent_batch", "instrument"), ("instrument", "reagent_batch")):
+        found = told[level, "L9" if level == "reagent_batch" else "I9"]
+        assert found.is_cause is bool(by)
+        assert found.aliased_with == (f"{other}={'I9' if other == 'instrument' else 'L9'}",)
 
 
 def test_no_more_are_told_than_a_consumer_was_promised() -> None:

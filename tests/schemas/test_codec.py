@@ -71,7 +71,7 @@ metrics = st.builds(
     *(maybe_number, maybe_number, maybe_number, long, maybe_long, long),
 )
 effects = st.lists(
-    st.builds(FactorEffect, text, text, st.booleans(), *[maybe_number] * 3, long, number),
+    st.builds(FactorEffect, text, text, st.booleans(), *[maybe_number] * 3, long, number, texts),
     max_size=2,
 ).map(tuple)
 alerts = st.builds(

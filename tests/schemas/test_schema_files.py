@@ -32,7 +32,7 @@ FINGERPRINTS = {
     9: "dc85212fb21d09f2289fa646c5aab5a9c6a34be414e70ce3d74558d3e3301d37",
     10: "517950f95014a75d24899497f28b75429d742ae7ea8970ec7f680040485b1189",
     11: "0d2e6b86a2a69ecd3a481ea8f98f8f75f6240cf297d317985f3b5444c81f3e3f",
-    12: "7a1ff3bb5e94cbf45604e582c59faea3c4fdb54f2d89cfa0b3cc3b2bbd55a3b4",
+    12: "2460616bcf20007040078a9cc42c8d5137f22d317ffe00968e0597336d5f0051",
 }
 
 PLAIN_TYPES = {str: "string", int: "long", float: "double", bool: "boolean", bytes: "bytes"}

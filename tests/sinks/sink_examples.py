@@ -42,7 +42,7 @@ ALERT = Alert(
     muted_until=NOON_US + 9,
     factors=(
         FactorEffect("reagent_batch", "lot 7", True, 1.5, 1.0, 2.0, 40, 1e-9),
-        FactorEffect("operator", "ann", False, None, None, None, 12, 0.75),
+        FactorEffect("operator", "ann", False, None, None, None, 12, 0.75, ("instrument=I1",)),
     ),
 )
 TOKENS = (f"token {n}" for n in count())

@@ -52,7 +52,7 @@ OPEN = alert(
     factors=(
         FactorEffect("reagent_batch", "L7", True, 2.0, 1.1, 2.9, 20, 3e-6),
         *(FactorEffect("operator", f"o{n}", False, -0.1, -0.5, 0.3, 9, 0.8) for n in range(5)),
-        FactorEffect("instrument", "I9", False, None, None, None, 7, 1.0),
+        FactorEffect("instrument", "I9", False, None, None, None, 7, 1.0, ("operator=dee",)),
     ),
 )  # fmt: skip
 ALERTS = [

@@ -23,5 +23,6 @@ ALTER TABLE alerts_rows
         effect_low Nullable(Float64),
         effect_high Nullable(Float64),
         n UInt64,
-        adjusted_p Float64
+        adjusted_p Float64,
+        aliased_with Array(String)
     ))

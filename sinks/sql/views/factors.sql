@@ -14,6 +14,7 @@ SELECT
     judged.effect_low AS effect_low,
     judged.effect_high AS effect_high,
     judged.n AS n,
-    judged.adjusted_p AS adjusted_p
+    judged.adjusted_p AS adjusted_p,
+    judged.aliased_with AS aliased_with
 FROM alerts
 ARRAY JOIN factors AS judged
