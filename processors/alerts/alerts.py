@@ -41,7 +41,8 @@ class Alerts:
         self._rules = RuleWatch(options.rules)
         self._floor_rules = FloorRules(options.rules)
         self._control_rules = ControlRules(options.rules, options.controls)
-        self._rule_names = {rule.name for rule in options.rules}
+        self._rule_names = {rule.name for rule in options.rules if rule.controls_per_run is None}
+        self._rule_names |= self._control_rules.names
         self._labels = Labels(options.no_labels_after_days)
         self._keepers: dict[Subject, AlertKeeper] = {}
 

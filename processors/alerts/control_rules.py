@@ -51,6 +51,8 @@ class ControlRules:
         self._rules = [rule for rule in rules if rule.controls_per_run is not None]
         self._targets = {(each.assay_id, each.molecule_id): each.target for each in controls}
         self._charts: dict[Subject, dict[str, _Charted]] = {}
+        # All that may hold an alert open.
+        self.names = {_of_control(r, each.molecule_id) for r in self._rules for each in controls}
 
     def read(self, about: Subject, record: Scored, store: Store) -> list[RuleWord]:
         """Take a new result of a control; return what the rules say of it."""
@@ -85,6 +87,10 @@ class ControlRules:
         return self._charts[about]
 
 
+def _of_control(rule: Rule, molecule_id: str | None) -> str:
+    return f"{rule.name}{ON}control {molecule_id}"
+
+
 def _word(
     rule: Rule, about: Subject, record: Scored, found: Charted, target: Target | None
 ) -> RuleWord:
@@ -97,7 +103,7 @@ def _word(
             f"{target.mean:.4g}, which breaks Westgard's {listed(broken)}."
         )
     return RuleWord(
-        rule=f"{rule.name}{ON}control {record.molecule_id}",
+        rule=_of_control(rule, record.molecule_id),
         holds=bool(broken),
         severity=rule.severity,
         since=record.at,

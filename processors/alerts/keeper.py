@@ -113,11 +113,14 @@ class AlertKeeper:
         return [*self._say(context), *self._stands(None, context)]
 
     def without_rules(self, names: Collection[str], context: Context) -> list[Alert]:
-        """Let go of rules that are not among the lab's (`names`) any more."""
+        """Let go of rules that are not among the lab's any more.
+
+        `names` are those of its rules, or of a rule with its segment where not any will do.
+        """
         said: list[Alert] = []
         for held in sorted(self._kept.said.holding):
             rule = rule_of(held)
-            if rule is not None and rule not in names:
+            if rule is not None and rule not in names and held.removeprefix(RULE) not in names:
                 said += self._released(held, "Its rule is no longer among the settings.", context)
         return last_words(said)
 

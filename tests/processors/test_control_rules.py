@@ -13,7 +13,7 @@ from processors.options import Options
 from processors.pairing import pair_of
 from processors.store import MemoryStore
 from schemas.errors import SettingsError
-from schemas.events import Alert, AssayContext, Outcome, Prediction
+from schemas.events import Alert, AssayContext, Outcome, Prediction, Tick
 
 DAY_US = 86_400_000_000
 TARGET = Target(6.0, 0.5)
@@ -44,6 +44,17 @@ class Lab:
             self._monitor.flush(self._store, quiet=False)
             self._monitor = Monitor(self._options)
         return [row for row in said if isinstance(row, Alert) and not row.is_status]
+
+    def tick(self, day: int) -> list[Alert]:
+        self._number += 1
+        said = self._monitor.process(Tick(0, day * DAY_US), self._number, self._store)
+        return [row for row in said if isinstance(row, Alert) and not row.is_status]
+
+    def settle(self, *controls: Control) -> None:
+        """Start again with other settings."""
+        self._monitor.flush(self._store, quiet=False)
+        self._options = self._options._replace(controls=controls)
+        self._monitor = Monitor(self._options)
 
 
 def in_control(lab: Lab, results: int, molecule: str = "QC") -> list[Alert]:
@@ -90,6 +101,14 @@ def test_each_control_is_charted_by_itself() -> None:
     (one,) = in_control(lab, IN_CONTROL_RESULTS)
     assert (one.state, one.rule) == ("open", "controls on control QD")
     assert [row.state for row in in_control(lab, IN_CONTROL_RESULTS, "QD")] == ["recovered"]
+
+
+def test_a_control_that_is_no_longer_one_holds_nothing_open() -> None:
+    lab = Lab(Control("a", "QC", TARGET), Control("a", "QD", TARGET))
+    assert lab.read(4.0) and lab.tick(9) == []
+    lab.settle(Control("a", "QD", TARGET))
+    (closed,) = lab.tick(10)
+    assert closed.state == "recovered" and "no longer among the settings" in closed.reason
 
 
 def test_corrections_other_molecules_and_other_assays_break_nothing() -> None:
