@@ -22,8 +22,9 @@ def command(predictions: Path, outcomes: Path, as_json: bool, only_alerts: bool)
     """Run files through the whole topology, without a broker, and show metrics or alerts.
 
     Outcomes are taken in the order of their file, after all predictions. Columns are those of
-    `recalibra connect csv`. Bad rows go to the terminal's error stream with line, column and
-    reason.
+    `recalibra connect csv`. Windows, budget, controls and rules are those of the settings
+    (recalibra.toml), so that they can be tried on results that there are. Bad rows go to the
+    terminal's error stream with line, column and reason.
 
     \b
     Examples:
@@ -34,12 +35,13 @@ def command(predictions: Path, outcomes: Path, as_json: bool, only_alerts: bool)
     from schemas.codec import Codec
     from schemas.table import SchemaTable
     from streams.replay import Replay
+    from streams.settings import load_settings
     from streams.show_rows import print_alerts, print_json, print_table
 
     bad_rows = 0
     metrics: list[dict[str, Any]] = []
     alerts: dict[str, dict[str, Any]] = {}
-    replay = Replay(Codec(SchemaTable()))
+    replay = Replay(Codec(SchemaTable()), load_settings().options())
 
     def take(events: list[Event]) -> None:
         nonlocal bad_rows
@@ -120,22 +122,9 @@ def metric_row(metric: Metric) -> dict[str, Any]:
 
 def alert_row(alert: Alert) -> dict[str, Any]:
     """Return an alert as people and programs read it."""
-    from datetime import UTC, datetime
+    from streams.alerts.rows import as_row
 
     segment = None
     if alert.segment_field is not None:
         segment = {alert.segment_field: alert.segment_value}
-    since = None
-    if alert.since is not None:
-        since = datetime.fromtimestamp(alert.since / 1e6, UTC).isoformat()
-    return {
-        "state": alert.state,
-        "model_id": alert.model_id,
-        "model_version": alert.model_version,
-        "assay_id": alert.assay_id,
-        "segment": segment,
-        "since": since,
-        "reason": alert.reason,
-        "effect_sd": alert.effect_sd,
-        "n": alert.n,
-    }
+    return {**as_row(alert), "segment": segment}
