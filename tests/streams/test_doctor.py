@@ -161,13 +161,13 @@ def test_what_clickhouse_lacks(settings: Settings, tmp_path: Path) -> None:
     with LocalStack(tmp_path / "other", kafka=False) as stack:
         stored = with_stack(Settings(), stack.addresses).clickhouse
         other = changed(settings, clickhouse=stored)
-        assert "19 of 19 tables" in of(found(other), "clickhouse", "error")[0]
+        assert "20 of 20 tables" in of(found(other), "clickhouse", "error")[0]
         ensure_tables(stored)
         with asking(stored) as client:
             client.command("DROP VIEW pairs")
             client.command("ALTER TABLE late_rows DROP COLUMN predicted_unit")
         wrong = of(found(other), "clickhouse", "error")
-    assert any("1 of 19 tables and views are not in" in text for text in wrong)
+    assert any("1 of 20 tables and views are not in" in text for text in wrong)
     assert any("late_rows.predicted_unit is missing" in text for text in wrong)
 
 
