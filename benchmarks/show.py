@@ -11,8 +11,8 @@ from rich.table import Table
 
 from benchmarks.report import RESULTS_PATH, machine
 
-# Where no terminal says how wide it is, tables of ten columns do not fold.
-FILE_COLUMNS = 160
+# Where no terminal says how wide it is, tables of twelve columns do not fold.
+FILE_COLUMNS = 180
 
 
 def finish(
@@ -39,9 +39,15 @@ def finish(
         table.add_column(title, justify="right")
     for row in rows:
         table.add_row(*row)
-    terminal = Console()
-    width = terminal.width if terminal.is_terminal else max(terminal.width, FILE_COLUMNS)
-    Console(width=width).print(table)
+    table_console().print(table)
+
+
+def table_console() -> Console:
+    """Return where tables are printed, wide enough for them where it is no terminal."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, FILE_COLUMNS)
+    return console
 
 
 def percentiles_ms(seconds: Sequence[float]) -> dict[str, float]:

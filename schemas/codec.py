@@ -121,14 +121,9 @@ def _with_tuples(event: Event) -> Event:
         return event._replace(
             tied=tuple(event.tied),
             molecule_ids=tuple(event.molecule_ids),
-            factors=tuple(_factor(cast(dict[str, Any], each)) for each in event.factors),
+            factors=tuple(FactorEffect.of(cast(dict[str, Any], each)) for each in event.factors),
         )
     return event
-
-
-def _factor(record: dict[str, Any]) -> FactorEffect:
-    found = FactorEffect(**record)
-    return found._replace(aliased_with=tuple(found.aliased_with))
 
 
 def as_record(event: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ it.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, Self, get_args
 
 CONTEXT_FIELDS = ("reagent_batch", "instrument", "operator", "protocol_version")
 
@@ -143,6 +143,11 @@ class FactorEffect(NamedTuple):
     n: int
     adjusted_p: float
     aliased_with: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """Return the effect of a record of Avro or ClickHouse, which have lists for tuples."""
+        return cls(**{**record, "aliased_with": tuple(record.get("aliased_with", ()))})
 
 
 class Alert(NamedTuple):

@@ -23,13 +23,12 @@ from benchmarks.drift.real_data import found_here
 from benchmarks.drift.streams import settings
 from benchmarks.drift.trial import Plan
 from benchmarks.report import RESULTS_PATH, machine
+from benchmarks.show import table_console
 
 REPOSITORY = Path(__file__).parents[2]
 PEERS_PYTHON = REPOSITORY / ".tools" / "drift-peers" / "bin" / "python"
 # Both libraries call home when they are used, unless these are set.
 QUIET = {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1"}
-# Tables have twelve columns.
-COLUMNS_MIN = 180
 SMALL_SETTINGS = ("ICC 0",)
 
 
@@ -201,10 +200,7 @@ def main(
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
         return
-    tables = Console()
-    if not tables.is_terminal:
-        tables.width = max(tables.width, COLUMNS_MIN)
-    report.show(run.results, versions, rate, tables)
+    report.show(run.results, versions, rate, table_console())
 
 
 if __name__ == "__main__":

@@ -10,6 +10,25 @@ FACTORS_TOLD_MAX = 20
 FURTHER_P_MAX = 0.01
 
 
+def level_text(level: Level) -> str:
+    """Return a level as alerts hold it: field=value.
+
+    >>> level_text(("operator", "ann"))
+    'operator=ann'
+    """
+    return f"{level[0]}={level[1]}"
+
+
+def level_of(text: str) -> Level:
+    """Return the level that `level_text` wrote.
+
+    >>> level_of("operator=a=b")
+    ('operator', 'a=b')
+    """
+    field, _, value = text.partition("=")
+    return field, value
+
+
 def factors_of(cause: Cause) -> tuple[FactorEffect, ...]:
     """Return the effects of a cause's findings, then the others by p-value.
 
@@ -42,7 +61,7 @@ def factors_of(cause: Cause) -> tuple[FactorEffect, ...]:
 
 def _aliases(level: Level, groups: Iterable[Sequence[Level]]) -> tuple[str, ...]:
     found = dict.fromkeys(other for group in groups if level in group for other in group)
-    return tuple(f"{field}={value}" for field, value in found if (field, value) != level)
+    return tuple(level_text(other) for other in found if other != level)
 
 
 def further(

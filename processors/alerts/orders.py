@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from processors.alerts.factors import level_of
 from processors.alerts.subject import Subject
 from processors.keys import ORDER
 from processors.options import DAY_US
@@ -31,8 +32,7 @@ def levels_of(alert: Alert) -> list[Level]:
     """
     if alert.segment_field is not None:
         return [(alert.segment_field, alert.segment_value)]
-    split = (text.partition("=") for text in alert.tied)
-    return [(field, value) for field, _, value in split]
+    return [level_of(text) for text in alert.tied]
 
 
 def concerns(command: AlertCommand, about: Subject) -> bool:

@@ -1,7 +1,7 @@
 """Rows of alerts: how one begins, what is put into it, and what of it is worth telling."""
 
 from processors.alerts.evidence import Evidence
-from processors.alerts.factors import further
+from processors.alerts.factors import further, level_text
 from processors.alerts.orders import levels_of
 from processors.alerts.severity import INFO
 from processors.alerts.subject import Subject
@@ -126,7 +126,7 @@ def with_evidence(alert: Alert, found: Evidence) -> Alert:
         effect_high=found.effect.high,
         mean_error_before=found.effect.before,
         mean_error_since=found.effect.since,
-        tied=tuple(f"{field}={value}" for field, value in found.tied),
+        tied=tuple(level_text(level) for level in found.tied),
         first_run=found.first_run,
         molecules=found.molecules,
         molecule_ids=found.molecule_ids,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from processors.alerts.evidence import Evidence, Level
-from processors.alerts.factors import further
+from processors.alerts.factors import further, level_text
 from processors.alerts.subject import Subject
 from processors.assay.verdict import UNKNOWN
 from schemas.events import AlertCommand
@@ -75,8 +75,8 @@ def _also(found: Evidence) -> str:
     left, others = further(found.factors, strongest), list[str]()
     while left:
         first = left[0]
-        tied = [each for each in left if f"{each.factor}={each.value}" in first.aliased_with]
-        names = [named((each.factor, each.value)) for each in (first, *tied)]
+        tied = [each for each in left if level_text(each[:2]) in first.aliased_with]
+        names = [named(each[:2]) for each in (first, *tied)]
         others.append(f"{' or '.join(names)} ({first.n} results)")
         left = [each for each in left[1:] if each not in tied]
     return f" So did results made with {listed(others)}." if others else ""

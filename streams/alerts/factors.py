@@ -3,6 +3,8 @@
 from rich.table import Table
 from rich.text import Text
 
+from processors.alerts.factors import level_of
+from processors.alerts.sentences import named
 from schemas.events import Alert, FactorEffect
 from streams.alerts.words import printable, signed
 
@@ -18,9 +20,9 @@ def factor_table(alert: Alert) -> Table | None:
     for heading in ("moved, SD", "95 % interval", "results", "adjusted p"):
         table.add_column(heading, justify="right")
     for each in alert.factors[:SHOWN_MAX]:
-        name = f"{each.factor.replace('_', ' ')} {each.value}"
+        name = named(each[:2])
         if each.aliased_with:
-            others = [level.replace("_", " ").replace("=", " ", 1) for level in each.aliased_with]
+            others = [named(level_of(text)) for text in each.aliased_with]
             name += f" (or {' or '.join(others)})"
         table.add_row(
             Text(f"{'●' if each.is_cause else '·'} {printable(name)}"),

@@ -198,10 +198,7 @@ def as_row(alert: Alert) -> dict[str, Any]:
 
 def _alert(row: Mapping[str, Any]) -> Alert:
     values = {name: _plain(row[name]) for name in Alert._fields}
-    factors = tuple(
-        FactorEffect(**{**each, "aliased_with": tuple(each["aliased_with"])})
-        for each in row["factors"]
-    )
+    factors = tuple(FactorEffect.of(each) for each in row["factors"])
     return Alert(**{**values, "factors": factors})
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from processors.alerts.sentences import named
 from schemas.events import CONTEXT_FIELDS, Alert
 from sinks.notify._notice import datetime_of
 from streams.alerts.rows import SINCE_PAIRS, Evidence
@@ -25,7 +26,7 @@ def factor(alert: Alert) -> str | None:
     """Return the factor that explains a change, as a person says it."""
     if alert.segment_field is None:
         return None
-    return f"{alert.segment_field.replace('_', ' ')} {alert.segment_value}"
+    return named((alert.segment_field, str(alert.segment_value)))
 
 
 def standing(alert: Alert) -> str:

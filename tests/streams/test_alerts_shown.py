@@ -19,6 +19,7 @@ from schemas.errors import UserError
 from schemas.events import Alert, AssayContext, FactorEffect, Outcome, Pair, Prediction
 from streams.addresses import with_stack
 from streams.alerts import chart, words
+from streams.alerts.factors import factor_table
 from streams.alerts.rows import AlertRows, Evidence, Wanted
 from streams.alerts.rows import Result as Measured
 from streams.clickhouse_access import asking, make_sink
@@ -183,6 +184,14 @@ def test_show_tells_all_a_person_needs(run: Any, tmp_path: Path) -> None:
     ]
     assert "\x1b" not in shown.output
     assert "reagent batch L7" in page.read_text() and "http" not in page.read_text()
+
+
+def test_the_name_of_an_alias_is_shown_as_it_is() -> None:
+    lot = OPEN.factors[0]._replace(value="L_7", aliased_with=("operator=dee_2=x",))
+    table = factor_table(OPEN._replace(factors=(lot,)))
+    assert table is not None
+    (name,) = table.columns[0].cells
+    assert str(name) == "● reagent batch L_7 (or operator dee_2=x)"
 
 
 def test_show_for_programs(run: Any) -> None:
